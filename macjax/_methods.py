@@ -1,0 +1,92 @@
+"""The ways to charge a fleet that the commands know, by name.
+
+`mac` is `macjax.solve`; the others are `macjax.baselines`.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from macjax._errors import SettingsError, nearest
+from macjax._output import note
+from macjax.config import Job, read_table
+
+METHODS = ("unmanaged", "time_of_use", "first_come", "per_session", "mac")
+COMPARED = ("unmanaged", "per_session", "mac")
+DEFAULT_TARIFF = "pge_a10"
+
+
+class Request(NamedTuple):
+    """What a method is asked for beside its scenario.
+
+    Arguments:
+        objective: an objective, or None for the default.
+        settings: arguments of `macjax.solve` by name, those given only.
+        tariff: name or path, for `time_of_use`.
+        progress: what `macjax.solve` takes.
+    """
+
+    objective: object
+    settings: dict
+    tariff: str
+    progress: object
+
+
+def check_methods(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, each known and given once."""
+    for name in names:
+        if name not in METHODS:
+            raise SettingsError(f"unknown method '{name}'; {nearest(name, METHODS)}")
+    if len(set(names)) < len(names) or not names:
+        raise SettingsError(f"methods must be given once each, not {', '.join(names)}")
+    return tuple(names)
+
+
+def run_method(name: str, scenario, request: Request):
+    """The solution of one method."""
+    import macjax
+
+    if name == "mac":
+        return macjax.solve(
+            scenario, request.objective, progress=request.progress, **request.settings
+        )
+    if name == "per_session":
+        settings = {k: v for k, v in request.settings.items() if k != "warm_start"}
+        return macjax.baselines.per_session(
+            scenario, request.objective, progress=request.progress, **settings
+        )
+    if name == "time_of_use":
+        settings = {k: v for k, v in request.settings.items() if k == "on_infeasible"}
+        tariff = read_tariff(request.tariff)
+        return macjax.baselines.time_of_use(
+            scenario, tariff, objective=request.objective, **settings
+        )
+    return getattr(macjax.baselines, name)(scenario, objective=request.objective)
+
+
+def run_methods(
+    names: Sequence[str], job: Job, request: Request, quiet: bool
+) -> Iterator:
+    """The solutions of several methods in turn; stops after an interrupted one."""
+    scenario = job.build_scenario()
+    announce(scenario, quiet)
+    for name in names:
+        if not quiet:
+            note(f"running {name} ...")
+        solution = run_method(name, scenario, request)
+        yield solution
+        if solution.status == "interrupted":
+            return
+
+
+def read_tariff(tariff: str):
+    """A table of prices from .csv or .parquet; a name or JSON goes as it is."""
+    if tariff.endswith((".csv", ".parquet")):
+        return read_table(tariff)
+    return tariff
+
+
+def announce(scenario, quiet: bool) -> None:
+    """What the reading of a scenario had to say, on stderr."""
+    if not quiet:
+        for text in scenario.notes:
+            note(f"note: {text}")

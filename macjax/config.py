@@ -1,0 +1,294 @@
+"""Configurations: a TOML file that names a scenario and says how to solve it.
+
+    scenario = "folder"        # relative to this file; or builder = "example"
+    objective = "peak + smoothing:1e-3"
+
+    [arguments]                # of the builder
+    [solve]                    # the arguments of macjax.solve
+
+Unknown keys are errors that name the nearest one. The objective may also be a table,
+`[objective]` with `peak = true` and `smoothing = 1e-3`. Reading a file runs no code.
+"""
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import math
+import operator
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+
+from macjax._errors import SettingsError, nearest
+
+# A builder makes a scenario from keyword arguments.
+BUILDERS = {
+    "example": ("macjax.examples", "example"),
+    "synthetic": ("macjax.synthetic", "fleet"),
+}
+# The word for each objective, its class, and what its number is ("" if it has none).
+OBJECTIVES = {
+    "peak": ("PeakOverload", "cost per kW of upgrade", False),
+    "overload_energy": ("OverloadEnergy", "cost per kWh of overload", False),
+    "squared_overload": ("SquaredOverload", "cost per kW^2 h of overload", False),
+    "capacity": ("FeederCapacity", "", False),
+    "energy": ("EnergyCost", "price per kWh, or a table of prices", True),
+    "smoothing": ("Smoothing", "epsilon", True),
+}
+SOLVE_KEYS = {
+    "gap": float,
+    "max_iterations": int,
+    "time_limit": float,
+    "on_infeasible": str,
+    "dtype": str,
+    "warm_start": str,
+    "vehicle_to_grid": bool,
+}
+CONFIG_KEYS = ("scenario", "builder", "arguments", "objective", "solve")
+NOUNS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
+Kind = TypeVar("Kind", float, int, str, bool)
+_CANONICAL_INTEGER = r"0|-?[1-9]\d{0,17}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What to solve and how; nothing is read or built before `build_scenario`.
+
+    Arguments:
+        source: the path given, for messages.
+        folder: folder of the scenario, or None when a builder makes it.
+        builder: word in `BUILDERS`, or None.
+        arguments: keyword arguments of the builder.
+        objective: text, table or None, as `parse_objective` takes it.
+        solve: arguments of `macjax.solve` other than scenario, objective, progress.
+        base: folder that paths in the objective are relative to.
+    """
+
+    source: Path
+    folder: Path | None = None
+    builder: str | None = None
+    arguments: Mapping = dataclasses.field(default_factory=dict)
+    objective: str | Mapping | None = None
+    solve: Mapping = dataclasses.field(default_factory=dict)
+    base: Path = Path()
+
+    def build_scenario(self):
+        """Read the scenario's folder, or run its builder."""
+        import macjax
+
+        if self.folder is None:
+            return _run_builder(str(self.builder), self.arguments)
+        vehicle_to_grid = self.solve.get("vehicle_to_grid")
+        return macjax.Scenario.read(self.folder, vehicle_to_grid=vehicle_to_grid)
+
+    def build_objective(self):
+        """The objective, or None for the default of `macjax.solve`."""
+        if self.objective is None:
+            return None
+        return parse_objective(self.objective, self.base)
+
+    def with_settings(self, objective: str | None = None, **solve) -> "Job":
+        """The job with settings from the command line in place of its own."""
+        given = {k: v for k, v in solve.items() if v is not None}
+        changed = dataclasses.replace(self, solve={**self.solve, **given})
+        if objective is None:
+            return changed
+        return dataclasses.replace(changed, objective=objective, base=Path())
+
+
+def read_job(path) -> Job:
+    """The job that a path names: the folder of a scenario, or a configuration."""
+    path = Path(path)
+    if path.is_dir():
+        return Job(source=path, folder=_scenario_folder(path))
+    if not path.exists():
+        raise SettingsError(f"there is no folder or configuration '{path}'")
+    if path.name == "scenario.toml":
+        return Job(source=path, folder=path.parent)
+    if path.suffix != ".toml":
+        raise SettingsError(
+            f"'{path}' is neither the folder of a scenario nor a configuration (.toml)"
+        )
+    return _job_from_table(_read_toml(path), path)
+
+
+def parse_objective(given: str | Mapping, base: Path | str = "."):
+    """An objective from text or from a table.
+
+    Text is a sum of words, each with its number after a colon if it has one:
+    `peak`, `peak:500 + smoothing:1e-3`, `capacity + energy:prices.csv`. A table gives
+    the same words as keys, with `true` for a word without number.
+
+    Arguments:
+        given: the text or the table.
+        base: folder that the path of a price table is relative to.
+    """
+    import macjax.objectives as objectives
+
+    words = _words_of(given) if isinstance(given, str) else list(given.items())
+    if not words:
+        raise SettingsError("the objective is empty; e.g. 'peak + smoothing:1e-3'")
+    terms = []
+    for word, value in words:
+        word = str(word).replace("-", "_").lower()
+        if word not in OBJECTIVES:
+            raise SettingsError(
+                f"unknown objective '{word}'; {nearest(word, OBJECTIVES)}"
+            )
+        class_name, meaning, required = OBJECTIVES[word]
+        number = _number_of(word, value, Path(base))
+        if number is not None and not meaning:
+            raise SettingsError(f"objective '{word}' takes no number, got {value!r}")
+        if number is None and required:
+            raise SettingsError(f"objective '{word}' needs its {meaning}: '{word}:...'")
+        make = getattr(objectives, class_name)
+        terms.append(make() if number is None else make(number))
+    return functools.reduce(operator.add, terms)
+
+
+def read_table(path) -> pd.DataFrame:
+    """A Parquet or CSV table; ids from CSV are text unless all are plain integers."""
+    path = Path(path)
+    readers = {".parquet": pd.read_parquet, ".csv": _read_csv}
+    if path.suffix not in readers:
+        raise SettingsError(f"'{path}' must be a .parquet or .csv file")
+    if not path.is_file():
+        raise SettingsError(f"there is no file '{path}'")
+    try:
+        return readers[path.suffix](path)
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        raise SettingsError(f"'{path}' cannot be read: {error}") from error
+
+
+def check_solve_settings(settings: Mapping, owner: str) -> dict:
+    """Settings with known names and values of the right type."""
+    checked = {}
+    for key, value in settings.items():
+        if key not in SOLVE_KEYS:
+            hint = nearest(key, SOLVE_KEYS)
+            raise SettingsError(f"{owner}: unknown key '{key}'; {hint}")
+        checked[key] = _typed(value, SOLVE_KEYS[key], f"{owner}: {key}")
+    return checked
+
+
+def _scenario_folder(path: Path) -> Path:
+    """The folder itself; a solution's folder points to the scenario within it."""
+    if (path / "solution.json").exists() and not (path / "scenario.toml").exists():
+        raise SettingsError(
+            f"'{path}' is a solution and not a scenario; its scenario is in "
+            f"'{path / 'scenario'}'"
+        )
+    return path
+
+
+def _read_toml(path: Path) -> dict:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingsError(f"'{path}' cannot be read as TOML: {error}") from error
+
+
+def _job_from_table(table: dict, path: Path) -> Job:
+    """Check the keys of a configuration and resolve its paths."""
+    for key in table:
+        if key not in CONFIG_KEYS:
+            hint = nearest(key, CONFIG_KEYS)
+            raise SettingsError(f"{path}: unknown key '{key}'; {hint}")
+    if ("scenario" in table) == ("builder" in table):
+        raise SettingsError(f"{path}: give one of the keys 'scenario' and 'builder'")
+    for key in ("arguments", "solve"):
+        if not isinstance(table.get(key, {}), dict):
+            raise SettingsError(f"{path}: '{key}' must be a table, [{key}]")
+    builder, folder = None, None
+    if "builder" in table:
+        builder = _typed(table["builder"], str, f"{path}: builder")
+        if builder not in BUILDERS:
+            hint = nearest(builder, BUILDERS)
+            raise SettingsError(f"{path}: unknown builder '{builder}'; {hint}")
+    else:
+        folder = path.parent / _typed(table["scenario"], str, f"{path}: scenario")
+        if "arguments" in table:
+            raise SettingsError(f"{path}: only a builder takes [arguments]")
+    objective = table.get("objective")
+    if objective is not None and not isinstance(objective, str | dict):
+        raise SettingsError(f"{path}: 'objective' must be a text or a table")
+    solve = check_solve_settings(table.get("solve", {}), f"{path}: [solve]")
+    if "warm_start" in solve:
+        solve["warm_start"] = str(path.parent / solve["warm_start"])
+    return Job(
+        source=path,
+        folder=folder,
+        builder=builder,
+        arguments=table.get("arguments", {}),
+        objective=objective,
+        solve=solve,
+        base=path.parent,
+    )
+
+
+def _run_builder(builder: str, arguments: Mapping):
+    """Call a builder after a check of its argument names."""
+    module, name = BUILDERS[builder]
+    build = getattr(importlib.import_module(module), name)
+    parameters = inspect.signature(build).parameters.values()
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        known = [p.name for p in parameters]
+        for key in arguments:
+            if key not in known:
+                hint = nearest(key, known) if known else "it takes none"
+                raise SettingsError(f"builder '{builder}': unknown '{key}'; {hint}")
+    try:
+        inspect.signature(build).bind(**arguments)
+    except TypeError as error:
+        raise SettingsError(f"builder '{builder}': {error}") from error
+    return build(**arguments)
+
+
+def _words_of(text: str) -> list[tuple[str, str | bool]]:
+    """'peak + smoothing:1e-3' -> [('peak', True), ('smoothing', '1e-3')]."""
+    # A plus before a letter joins two objectives; in 1e+3 it does not.
+    parts = re.split(r"\+(?=\s*[A-Za-z])", text)
+    words = [part.strip().partition(":") for part in parts if part.strip()]
+    return [(word.strip(), number.strip() or True) for word, _, number in words]
+
+
+def _number_of(word: str, value, base: Path):
+    """The number of an objective: a float, a table of prices, or None for none."""
+    if value is True:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            if word == "energy":
+                return read_table(base / value)
+    raise SettingsError(f"objective '{word}': {value!r} is not a number")
+
+
+def _typed(value, kind: type[Kind], owner: str) -> Kind:
+    """The value if it is of the kind; whole numbers pass as numbers."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if kind is float and whole:
+        return kind(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise SettingsError(f"{owner} must be {NOUNS[kind]}, not {value!r}")
+    if isinstance(value, float) and math.isnan(value):
+        raise SettingsError(f"{owner} must be a number, not NaN")
+    return value
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    frame = pd.read_csv(path, dtype={"feeder_id": str, "vehicle_id": str})
+    for column in {"feeder_id", "vehicle_id"} & set(frame.columns):
+        known = frame[column].dropna()
+        if len(known) and known.str.fullmatch(_CANONICAL_INTEGER).all():
+            gaps = len(known) < len(frame)
+            frame[column] = frame[column].astype("Int64" if gaps else "int64")
+    return frame

@@ -1,0 +1,4 @@
+"""From a scenario to a certified solution: settings, loop, progress, messages."""
+
+from macjax.driver.solve import solve as solve
+from macjax.driver.solve import solve_tube as solve_tube

@@ -1,0 +1,64 @@
+"""One sentence what happened and one what to do, for every status."""
+
+from collections.abc import Iterable
+
+from macjax._errors import FIRST_IDS
+from macjax._status import Status
+from macjax.driver.settings import Settings
+
+WHAT = {
+    Status.solved: "The certificate proves a gap of {gap:.2g}.",
+    Status.infeasible: "No schedule keeps the hard capacities of {feeders}; "
+    "`dual_ray` proves it.",
+    Status.iteration_limit: "The {max_iterations} iterations are used up{at}.",
+    Status.time_limit: "The time limit of {time_limit:g} s is over{at}.",
+    Status.nonfinite: "Numbers overflowed or became NaN{vehicles}{at}.",
+    Status.stalled: "The gap no longer falls{at}.",
+    Status.interrupted: "The run was interrupted{at}.",
+}
+TO_DO = {
+    Status.solved: "",
+    Status.infeasible: "Raise these capacities, add chargers elsewhere, or use "
+    "PeakOverload() to see the upgrade that is needed.",
+    Status.iteration_limit: "Raise max_iterations, or go on with warm_start=.",
+    Status.time_limit: "Raise time_limit, or go on with warm_start=.",
+    Status.nonfinite: "Check the magnitudes of powers, energies and costs; "
+    "dtype='float64' has more room.",
+    Status.stalled: "Use dtype='float64' if it was not, or accept a larger gap; "
+    "schedule and bound are valid.",
+    Status.interrupted: "Schedule and bound so far are valid; go on with warm_start=.",
+}
+
+
+def message_for(
+    status: Status,
+    settings: Settings,
+    gap: float | None = None,
+    feeders: Iterable = (),
+    vehicles: Iterable = (),
+) -> str:
+    """What happened and what to do.
+
+    Arguments:
+        status: how the solve ended.
+        settings: of the solve.
+        gap: certified gap, None where there is no schedule.
+        feeders: ids of the feeders whose capacities cannot hold.
+        vehicles: ids of vehicles with numbers that are not finite.
+    """
+    vehicles = list(vehicles)
+    text = WHAT[status].format(
+        gap=0.0 if gap is None else gap,
+        at=" before a schedule was found" if gap is None else f" at a gap of {gap:.2g}",
+        feeders=_some(list(feeders), "feeder"),
+        vehicles=f" for {_some(vehicles, 'vehicle')}" if vehicles else "",
+        max_iterations=settings.max_iterations,
+        time_limit=settings.time_limit or 0.0,
+    )
+    return f"{text} {TO_DO[status]}".strip()
+
+
+def _some(ids: list, noun: str) -> str:
+    shown = ", ".join(str(i) for i in ids[:FIRST_IDS])
+    more = f" and {len(ids) - FIRST_IDS} more" if len(ids) > FIRST_IDS else ""
+    return f"{noun}{'s' if len(ids) != 1 else ''} {shown}{more}"

@@ -1,0 +1,120 @@
+"""The settings of a solve, checked before anything is computed."""
+
+import dataclasses
+import math
+import numbers
+from typing import Any
+
+import jax
+import numpy as np
+
+from macjax._errors import SettingsError, nearest
+from macjax.fleet.shortfall import POLICIES
+
+DTYPES = {"float32": np.float32, "float64": np.float64}
+LEAST_GAP = {"float32": 1e-6, "float64": 1e-12}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What `macjax.solve` was asked for; see there.
+
+    Arguments:
+        gap: certified relative gap that is wanted.
+        max_iterations: most iterations.
+        time_limit: most seconds, or None.
+        warm_start: a solution, or None.
+        on_infeasible: "error", "drop" or "relax".
+        dtype: NumPy dtype of the iteration.
+        progress: True, False, None or a callable.
+        vehicle_to_grid: False leaves `discharge_kw` out of account.
+    """
+
+    gap: float
+    max_iterations: int
+    time_limit: float | None
+    warm_start: Any
+    on_infeasible: str
+    dtype: Any
+    progress: Any
+    vehicle_to_grid: bool | None
+
+    def record(self) -> dict:
+        """The settings as plain values, to travel with the result."""
+        return {
+            "gap": self.gap,
+            "max_iterations": self.max_iterations,
+            "time_limit": self.time_limit,
+            "warm_start": self.warm_start is not None,
+            "on_infeasible": self.on_infeasible,
+            "dtype": np.dtype(self.dtype).name,
+            "vehicle_to_grid": self.vehicle_to_grid,
+        }
+
+
+def check_settings(
+    gap=1e-3,
+    max_iterations=20_000,
+    time_limit=None,
+    warm_start=None,
+    on_infeasible="error",
+    dtype=None,
+    progress=None,
+    vehicle_to_grid=None,
+    **unknown,
+) -> Settings:
+    """`Settings`, or a SettingsError that says what is accepted."""
+    for name in unknown:
+        known = [field.name for field in dataclasses.fields(Settings)]
+        raise SettingsError(f"unknown setting '{name}': {nearest(name, known)}")
+    dtype = _dtype(dtype)
+    name = np.dtype(dtype).name
+    if not _is_number(gap) or not math.isfinite(gap) or gap < LEAST_GAP[name]:
+        raise SettingsError(
+            f"gap must be a number of at least {LEAST_GAP[name]:g} in {name}, not "
+            f"{gap!r}" + ("; use dtype='float64'" if name == "float32" else "")
+        )
+    whole = isinstance(max_iterations, numbers.Integral)
+    if not whole or isinstance(max_iterations, bool) or max_iterations < 1:
+        raise SettingsError(
+            f"max_iterations must be a whole number of at least 1, "
+            f"not {max_iterations!r}"
+        )
+    if time_limit is not None and (not _is_number(time_limit) or not time_limit >= 0):
+        raise SettingsError(
+            f"time_limit must be seconds of at least 0, or None, not {time_limit!r}"
+        )
+    if on_infeasible not in POLICIES:
+        raise SettingsError(
+            f"on_infeasible must be one of {', '.join(POLICIES)}, not {on_infeasible!r}"
+        )
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise SettingsError(
+            f"progress must be True, False, None or a callable, not {progress!r}"
+        )
+    return Settings(
+        gap=float(gap),
+        max_iterations=int(max_iterations),
+        time_limit=None if time_limit is None else float(time_limit),
+        warm_start=warm_start,
+        on_infeasible=on_infeasible,
+        dtype=dtype,
+        progress=progress,
+        vehicle_to_grid=vehicle_to_grid,
+    )
+
+
+def _dtype(dtype):
+    if dtype is None:
+        return np.float64 if jax.default_backend() == "cpu" else np.float32
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = str(dtype)
+    if name not in DTYPES:
+        raise SettingsError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+    return DTYPES[name]
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -1,0 +1,54 @@
+"""Between packed energies and charging plans.
+
+kw = u / (efficiency slot_hours)        u in battery kWh, kw on the grid side
+"""
+
+import numpy as np
+import pandas as pd
+
+from macjax.fleet.packing import Fleet
+from macjax.scenario.plan import Plan
+from macjax.scenario.scenario import Scenario
+
+LEAST_KWH = 1e-10  # less than this at an opportunity is rounding
+
+
+def plan_of(scenario: Scenario, fleet: Fleet, energies) -> Plan:
+    """The charging plan of packed energies.
+
+    Arguments:
+        scenario: the scenario that was packed.
+        fleet: its packing.
+        energies: u of each bucket, shape (b, k, s, v) [kWh].
+
+    Returns:
+        `Plan` with average grid power over the slot of one vehicle [kW].
+    """
+    stays, slots, powers = [], [], []
+    efficiency = scenario.vehicles["charge_efficiency"].to_numpy(np.float64)
+    for index, energy in zip(fleet.index, energies, strict=True):
+        energy = np.asarray(energy, np.float64)
+        block, piece, slot, lane = np.nonzero(energy > LEAST_KWH)
+        vehicle = index.vehicle[block, lane]
+        hours = efficiency[vehicle] * scenario.slot_hours
+        stays.append(index.stay[block, piece, lane])
+        slots.append(index.slot[block, piece, lane] + slot)
+        powers.append(energy[block, piece, slot, lane] / hours)
+    return Plan.of(*(np.concatenate(part) for part in (stays, slots, powers)))
+
+
+def energies_of(scenario: Scenario, fleet: Fleet, plan: Plan) -> tuple:
+    """Packed energies of a plan on the same tables, shape (b, k, s, v) [kWh]."""
+    table = pd.MultiIndex.from_arrays([plan.stay, plan.slot])
+    efficiency = scenario.vehicles["charge_efficiency"].to_numpy(np.float64)
+    energies = []
+    for batch, index in zip(fleet.batches, fleet.index, strict=True):
+        slot = index.slot[:, :, None, :] + np.arange(batch.slots)[:, None]
+        stay = np.broadcast_to(index.stay[:, :, None, :], slot.shape)
+        wanted = pd.MultiIndex.from_arrays([stay.ravel(), slot.ravel()])
+        at = table.get_indexer(wanted)
+        power = np.append(plan.kw, 0.0)[at].reshape(slot.shape)
+        vehicle = index.vehicle[:, None, None, :]
+        hours = np.where(vehicle >= 0, efficiency[vehicle], 0.0) * scenario.slot_hours
+        energies.append(power * hours)
+    return tuple(energies)

@@ -1,0 +1,92 @@
+"""The planner's table: one row a solution, what it needs and what it avoids."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from macjax._errors import SettingsError
+from macjax.results.summary import bounds_upgrade_cost
+
+COLUMNS = (
+    "method",
+    "status",
+    "feeders",
+    "feeders_overloaded",
+    "upgrade_kw",
+    "upgrade_cost",
+    "avoided_kw",
+    "avoided_percent",
+    "energy_kwh",
+    "stranded",
+    "objective",
+    "lower_bound",
+    "gap",
+    "seconds",
+    "avoidable_cost_at_most",
+)
+
+
+def compare(
+    solutions: Iterable,
+    baseline: str | None = "unmanaged",
+    allow_different: bool = False,
+) -> pd.DataFrame:
+    """Solutions side by side, in the order given.
+
+        avoided_kw      = upgrade_kw of the baseline - upgrade_kw of the row
+        avoided_percent = 100 avoided_kw / upgrade_kw of the baseline
+
+    Arguments:
+        solutions: `Solution`s of the same scenario.
+        baseline: the method that the others are measured against, the first row of it;
+            None or a method that is not there: nothing is avoided (NaN).
+        allow_different: accept solutions of different scenarios; those of another
+            scenario than the baseline's avoid NaN.
+
+    Returns:
+        method, status, feeders, feeders_overloaded, upgrade_kw, upgrade_cost,
+        avoided_kw, avoided_percent, energy_kwh, stranded, objective, lower_bound, gap,
+        seconds; money in the scenario's currency, energy from the grid, weighted. Last
+        avoidable_cost_at_most: where the objective is the upgrade cost, the baseline's
+        upgrade cost less the row's lower bound: no schedule of the row's set avoids
+        more.
+    """
+    solutions = list(solutions)
+    prints = [s.scenario.fingerprint for s in solutions]
+    if len(set(prints)) > 1 and not allow_different:
+        names = dict(zip(prints, (s.scenario.name for s in solutions), strict=True))
+        shown = ", ".join(f"'{name}' ({key[:8]})" for key, name in names.items())
+        raise SettingsError(
+            f"the solutions are of {len(names)} different scenarios: {shown}; compare "
+            "those of one, or give allow_different=True"
+        )
+    rows = [_row(solution) for solution in solutions]
+    against = next((r for r in rows if r["method"] == baseline), None)
+    for row in rows:
+        comparable = against is not None and row["scenario"] == against["scenario"]
+        row |= _avoided(row, against if comparable else None)
+    return pd.DataFrame({c: [row[c] for row in rows] for c in COLUMNS})
+
+
+def _row(solution) -> dict:
+    """The numbers of one solution, and of which scenario they are."""
+    at_least = solution.lower_bound if bounds_upgrade_cost(solution) else np.nan
+    return solution.summary().to_dict() | {
+        "scenario": solution.scenario.fingerprint,
+        "at_least": at_least,
+    }
+
+
+def _avoided(row: dict, against: dict | None) -> dict:
+    """What the row avoids of the upgrade of the baseline."""
+    if against is None:
+        return dict.fromkeys(
+            ("avoided_kw", "avoided_percent", "avoidable_cost_at_most"), np.nan
+        )
+    avoided, needed = against["upgrade_kw"] - row["upgrade_kw"], against["upgrade_kw"]
+    return {
+        "avoided_kw": avoided,
+        "avoided_percent": 100.0 * avoided / needed if needed > 0 else np.nan,
+        "avoidable_cost_at_most": against["upgrade_cost"] - row["at_least"],
+    }

@@ -1,0 +1,7 @@
+"""The data of a scenario: tables, their rules, files, and the plan on them."""
+
+from macjax.scenario.events import StayWindows as StayWindows
+from macjax.scenario.events import TripEvents as TripEvents
+from macjax.scenario.plan import Plan as Plan
+from macjax.scenario.scenario import Scenario as Scenario
+from macjax.scenario.schema import schema_page as schema_page

@@ -1,0 +1,146 @@
+"""ADMM in sharing form with one dual and one penalty a cell.
+
+Each vehicle has its energy u and a copy of it on the feeder side; the copies of a cell
+share one scaled dual y [kWh], because the copy of vehicle n has the penalty rho_c a_n.
+With load X = sum a u, M = sum a, over-relaxation alpha, one iteration is
+
+    A  = X^ + M y,   Z = argmin_Z sum_f g_f(Z_f) + sum_c rho_c / (2 M_c) (Z_c - A_c)^2
+    y+ = (A - Z) / M,          price = rho y+                         [currency/kW]
+    v  = u^ + y - 2 y+,        u = projection of v weighted by rho    (all vehicles)
+    u^ = alpha u + (1 - alpha) (v + y+)
+
+u^ is the only state of the size of the fleet. Penalties follow the prices: rho_c is the
+price over a share of the cell's mean limit, and at least a share of its start, so that
+money and energy may come in any unit.
+
+References: Boyd et al., "Distributed optimization and statistical learning via ADMM",
+2011, sections 3.4.3 and 7.3; penalties per cell need the weighted projection.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from macjax.fleet.operators import Fleet_u, add_load, flat, loads, project, unflat
+from macjax.objectives.feeder import prox
+from macjax.solvers.problem import Problem
+
+RELAXATION = 1.6
+PRICE_SHARE = 0.1  # rho = price / (PRICE_SHARE mean limit)
+LEAST_SHARE = 0.1  # rho >= LEAST_SHARE rho at the start
+START_SHARE = 0.3  # rho at the start = START_SHARE price scale / mean limit
+
+
+class AdmmState(eqx.Module):
+    """State of the iteration.
+
+    Arguments:
+        relaxed: u^, over-relaxed energy [kWh].
+        load: X^, its load [kW].
+        dual: y, scaled dual of each cell [kWh].
+        rho: penalty of each cell [currency/(kW kWh)].
+        iteration: iterations done.
+    """
+
+    relaxed: Fleet_u
+    load: Float[Array, "f t"]
+    dual: Float[Array, "f t"]
+    rho: Float[Array, "f t"]
+    iteration: Int[Array, ""]
+
+    @property
+    def price(self) -> Float[Array, "f t"]:
+        """Unscaled dual of each cell [currency/kW]."""
+        return self.rho * self.dual
+
+
+def start_rho(problem: Problem) -> Array:
+    """Penalties at the start: a share of the price scale over the mean limit."""
+    limit = jnp.where(problem.active, problem.mean_limit, 1)
+    return START_SHARE * price_scale(problem)[:, None] / limit
+
+
+def price_scale(problem: Problem) -> Float[Array, " f"]:
+    """The size that prices may have, per feeder [currency/kW]; 1 if nothing costs.
+
+    kappa for a peak, the cost of a kW for overload, the cost slope at the mean charger
+    for its square, the spread of energy prices, the slope of smoothing at the mean
+    limit.
+    """
+    terms, mass = problem.terms, jnp.where(problem.active, problem.mass, 0)
+    power = jnp.max(mass * problem.mean_limit, axis=1)
+    spread = jnp.max(terms.energy) - jnp.min(terms.energy)
+    smoothing = terms.epsilon * jnp.max(problem.mean_limit) / problem.unit_scale
+    scale = terms.kappa + terms.linear + 0.1 * terms.quadratic * power
+    scale = scale + spread + smoothing
+    largest = jnp.max(scale)
+    fallback = jnp.where(largest > 0, largest, 1)
+    return jnp.where(scale > 0, scale, fallback)
+
+
+def begin(problem: Problem, energy: Fleet_u, price: Float[Array, "f t"]) -> AdmmState:
+    """The state that goes on from a feasible schedule and prices."""
+    rho = start_rho(problem)
+    load = loads(problem.batches, energy, price)
+    zero = jnp.zeros((), jnp.int32)
+    state = AdmmState(energy, load, price / rho, rho, zero)
+    warm = adapt(problem, state, rho)
+    return jax.tree.map(lambda w, s: jnp.where(jnp.any(price != 0), w, s), warm, state)
+
+
+def adapt(problem: Problem, state: AdmmState, least: Float[Array, "f t"]) -> AdmmState:
+    """Penalties from the present prices; the prices stay."""
+    limit = jnp.where(problem.active, problem.mean_limit, 1)
+    spread = jnp.abs(state.price - problem.terms.energy)
+    rho = jnp.maximum(spread / (PRICE_SHARE * limit), LEAST_SHARE * least)
+    return eqx.tree_at(
+        lambda s: (s.rho, s.dual), state, (rho, state.dual * state.rho / rho)
+    )
+
+
+def step(problem: Problem, state: AdmmState) -> tuple[AdmmState, Fleet_u, Array]:
+    """One iteration; also u itself and its load, which are feasible."""
+    mass = jnp.where(problem.active, problem.mass, 1)
+    target = state.load + mass * state.dual
+    weight = state.rho / mass
+    copies, _ = prox(problem.terms, target, weight, problem.active)
+    dual = jnp.where(problem.active, (target - copies) / mass, 0)
+
+    batch = problem.batches[0]
+    shift = flat(state.dual - 2 * dual, batch)
+    lift = flat(dual, batch)
+    gain = flat(1 / state.rho, batch, jnp.mean(1 / state.rho))
+    epsilon = problem.terms.epsilon
+    row = flat(jnp.zeros_like(state.load), batch)
+    total, relaxed_total = row, row
+    energies, relaxed = [], []
+    for batch, before in zip(problem.batches, state.relaxed, strict=True):
+
+        def block_step(carry, item):
+            block, before = item
+            cell = block.cell()
+            center = before + shift[cell]
+            energy = project(block, center, gain[cell], epsilon).energy
+            after = RELAXATION * energy + (1 - RELAXATION) * (center + lift[cell])
+            after = jnp.where(block.limit() > 0, after, 0)
+            total, relaxed_total = carry
+            carry = (
+                add_load(total, block, energy),
+                add_load(relaxed_total, block, after),
+            )
+            return carry, (energy, after)
+
+        (total, relaxed_total), (energy, after) = jax.lax.scan(
+            block_step, (total, relaxed_total), (batch, before)
+        )
+        energies.append(energy)
+        relaxed.append(after)
+    state = AdmmState(
+        relaxed=tuple(relaxed),
+        load=unflat(relaxed_total, state.load),
+        dual=dual,
+        rho=state.rho,
+        iteration=state.iteration + 1,
+    )
+    return state, tuple(energies), unflat(total, state.load)

@@ -1,0 +1,116 @@
+"""The dual lower bound of any price table, on the device.
+
+    bound(price) = - sum_f g_f*(price_f) + sum_n min_{u in U_n} cost_n(u)
+
+The minimum of a vehicle is its linear best response. Its shadow prices theta are among
+the cell prices themselves, so the search runs over ranks and is exact; the value is
+
+    a_n sum_k [ sum_j limit_j min(0, price_j - theta_k)
+                + min_{s in [lower_k, upper_k]} (theta_k - theta_{k+1}) s ].
+
+With a smoothing term the response is continuous and its shadow price real. This bound
+steers the solver; the word is the certificate's.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from macjax.fleet.operators import flat
+from macjax.objectives.dual_prices import clip_prices, unused_price
+from macjax.objectives.feeder import conjugate
+from macjax.sets.soc_tube import SocTube, shadow_prices, shadow_ranks
+from macjax.solvers.problem import Problem
+
+
+def dual_bound(problem: Problem, price: Float[Array, "f t"]):
+    """Lower bound on the objective, and the feasible prices that give it.
+
+    Arguments:
+        problem: packed problem.
+        price: any prices [currency/kW]; they are moved into the dual domain.
+
+    Returns:
+        bound [currency], prices [currency/kW].
+    """
+    terms = problem.terms
+    price = clip_prices(terms, unused_price(terms, price, problem.active))
+    feeders = -jnp.sum(conjugate(terms, price))
+    return feeders + vehicle_cost(problem, price), price
+
+
+def vehicle_cost(problem: Problem, price: Float[Array, "f t"]) -> Array:
+    """Sum over vehicles of the cost of their best response to the prices [currency]."""
+    row = flat(price, problem.batches[0])
+    return (_smooth_cost if problem.smooth else _linear_cost)(problem, row)
+
+
+def _path_cost(block, theta):
+    """min over the tube of sum_k (theta_k - theta_{k+1}) S_k, per vehicle."""
+    following = jnp.concatenate([theta[1:], jnp.zeros_like(theta[:1])])
+    fall = theta - following
+    lower = jnp.where(fall > 0, block.lower, 0)
+    upper = jnp.where(fall < 0, block.upper, 0)
+    return jnp.sum(fall * (lower + upper), axis=0)
+
+
+def _linear_cost(problem: Problem, row: Array) -> Array:
+    levels = jnp.sort(row)
+    rank = jnp.searchsorted(levels, row).astype(row.dtype)
+    end_rank = jnp.searchsorted(levels, jnp.zeros((), row.dtype)).astype(row.dtype)
+
+    def block_cost(cost, block):
+        cell, limit = block.cell(), block.limit()
+        ranks = rank[cell]
+
+        def cheaper(trial):
+            total = jnp.zeros_like(trial)
+            for s in range(block.slots):
+                total += jnp.where(ranks[:, s] < trial, limit[:, s], 0)
+            return total
+
+        tube = SocTube(block.lower, block.upper)
+        found, _ = shadow_ranks(cheaper, tube, row.shape[0], end_rank)
+        theta = levels[jnp.clip(found, 0, row.shape[0] - 1).astype(jnp.int32)]
+        gain = jnp.minimum(0, row[cell] - theta[:, None])
+        each = jnp.sum(limit * gain, axis=(0, 1)) + _path_cost(block, theta)
+        return cost + jnp.sum(block.scale * each, dtype=cost.dtype), None
+
+    return _over_blocks(problem, block_cost, row)
+
+
+def _smooth_cost(problem: Problem, row: Array) -> Array:
+    def block_cost(cost, block):
+        cell, limit = block.cell(), block.limit()
+        price = row[cell]
+        scale = jnp.where(block.scale > 0, block.scale, 1)
+        curve = problem.terms.epsilon * block.weight / scale
+        curve = jnp.where(curve > 0, curve, 1)  # padding
+
+        def response(trial):
+            total = slope = jnp.zeros_like(trial)
+            for s in range(block.slots):
+                energy = (trial - price[:, s]) / curve
+                inside = (energy > 0) & (energy < limit[:, s])
+                total = total + jnp.clip(energy, 0, limit[:, s])
+                slope = slope + jnp.where(inside, 1 / curve, 0)
+            return total, slope
+
+        low = jnp.min(price, axis=(0, 1))
+        high = jnp.max(price + curve * limit, axis=(0, 1))
+        theta, _ = shadow_prices(response, SocTube(block.lower, block.upper), low, high)
+        margin = theta[:, None] - price
+        energy = jnp.clip(margin / curve, 0, limit)
+        gain = energy * (curve * energy / 2 - margin)
+        each = jnp.sum(gain, axis=(0, 1)) + _path_cost(block, theta)
+        return cost + jnp.sum(block.scale * each, dtype=cost.dtype), None
+
+    return _over_blocks(problem, block_cost, row)
+
+
+def _over_blocks(problem: Problem, block_cost, row: Array) -> Array:
+    # The widest float that is switched on: a million small costs are added up.
+    cost = jnp.zeros((), jnp.result_type(float))
+    for batch in problem.batches:
+        cost, _ = jax.lax.scan(block_cost, cost, batch)
+    return cost

@@ -1,0 +1,284 @@
+"""The MAC solve: ADMM from afar, Newton on the prices near by, best of both kept.
+
+`init -> step -> terminate`, where one step is one jitted program: a chunk of ADMM
+iterations, or one proximal step. After each step the host looks at two numbers,
+the objective of a feasible schedule and a lower bound, and decides what comes next.
+
+ADMM hands over to Newton when its gap no longer falls fast. The proximal parameters of
+the Newton phase grow while its inner problems are easy and shrink where they are not;
+if the gap stands still the iteration goes back to ADMM for a while.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from macjax._status import Status
+from macjax.fleet.operators import Fleet_u, flat, loads, project
+from macjax.objectives.feeder import value
+from macjax.solvers import admm, newton
+from macjax.solvers.bound import dual_bound
+from macjax.solvers.problem import Problem
+
+CHUNK = 20  # ADMM iterations between two looks
+LEAST_CHUNKS = 3  # before Newton may start
+MOST_CHUNKS = 15
+FALL = 0.7  # ADMM goes on while a chunk brings the gap below this share
+FIRST_STRETCH = 5.0  # proximal parameter of Newton's first step over 1 / rho
+PATIENCE = 12  # steps without progress before the method changes
+PROGRESS = 0.9  # progress is a gap below this share of the last one
+RETURNS = 3  # changes of method without progress before the run is stalled
+
+
+@eqx.filter_jit
+def feasible_start(problem: Problem, energy: Fleet_u) -> Fleet_u:
+    """The nearest schedule that serves every trip."""
+    gain = flat(jnp.ones_like(problem.mass), problem.batches[0], 1.0)
+
+    def block_start(_, item):
+        block, before = item
+        return None, project(block, before, gain[block.cell()], 0.0).energy
+
+    return tuple(
+        jax.lax.scan(block_start, None, (batch, before))[1]
+        for batch, before in zip(problem.batches, energy, strict=True)
+    )
+
+
+@eqx.filter_jit
+def evaluate(problem: Problem, energy: Fleet_u, load, price):
+    """Objective of a schedule with its load, lower bound and its prices."""
+    bound, price = dual_bound(problem, price)
+    return objective(problem, energy, load), bound, price
+
+
+def objective(problem: Problem, energy: Fleet_u, load) -> Array:
+    """sum_f g_f(load) + smoothing [currency]."""
+    total = jnp.sum(value(problem.terms, load), dtype=jnp.result_type(float))
+    if problem.smooth:
+        for batch, u in zip(problem.batches, energy, strict=True):
+            squares = jnp.sum(u**2, axis=(1, 2)) * batch.weight
+            total += problem.terms.epsilon / 2 * jnp.sum(squares, dtype=total.dtype)
+    return total
+
+
+@eqx.filter_jit
+def admm_start(problem: Problem, energy: Fleet_u, price) -> admm.AdmmState:
+    """ADMM state from a schedule and prices."""
+    return admm.begin(problem, energy, price)
+
+
+@eqx.filter_jit
+def admm_chunk(problem: Problem, state: admm.AdmmState, iterations):
+    """Adapt the penalties, iterate, and give state, schedule and its load."""
+    least = admm.start_rho(problem)
+    adapted = admm.adapt(problem, state, least)
+    first = state.iteration == 0
+    state = jax.tree.map(lambda a, s: jnp.where(first, s, a), adapted, state)
+
+    def body(_, carry):
+        return admm.step(problem, carry[0])
+
+    return jax.lax.fori_loop(0, iterations, body, (state, state.relaxed, state.load))
+
+
+@eqx.filter_jit
+def proximal_step(problem: Problem, state: newton.ProximalState):
+    """One proximal step of the Newton phase."""
+    return newton.proximal_step(problem, state)
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What the host sees after a step; one row of the history."""
+
+    iteration: int
+    seconds: float
+    phase: str
+    objective: float
+    lower_bound: float
+    gap: float
+    best_objective: float
+    best_bound: float
+
+
+@dataclasses.dataclass
+class Run:
+    """A solve under way: the iterate, the best so far, and the record of looks.
+
+    Arguments:
+        problem: packed problem.
+        unmanaged: objective of unmanaged charging, the scale of the gap [currency].
+        clock: seconds since the solve began.
+    """
+
+    problem: Problem
+    unmanaged: float
+    clock: Callable[[], float] = time.monotonic
+    phase: str = "start"
+    state: Any = None
+    iteration: int = 0
+    energy: Fleet_u = ()
+    load: Any = None
+    price: Any = None
+    best_energy: Fleet_u | None = None
+    best_objective: float = np.inf
+    best_price: Any = None
+    best_bound: float = -np.inf
+    history: list[Look] = dataclasses.field(default_factory=list)
+    stretch: float = FIRST_STRETCH
+    chunks: int = 0
+    mark: float = np.inf
+    waited: int = 0
+    returned: int = 0
+    nonfinite: bool = False
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between the best objective and the best bound."""
+        return self.relative(self.best_objective - self.best_bound)
+
+    def relative(self, difference: float) -> float:
+        """A difference over the scale of the gap."""
+        if not np.isfinite(difference):
+            return np.inf
+        scale = abs(self.best_objective) + 0.01 * abs(self.unmanaged)
+        if scale == 0:
+            return 0.0 if difference <= 0 else np.inf
+        return max(difference, 0.0) / scale
+
+    def init(self, energy: Fleet_u, price: Float[Array, "f t"]) -> None:
+        """Start from any energies and prices; the first look is taken here."""
+        self.energy = feasible_start(self.problem, energy)
+        self.price = price
+        self.load = fleet_load(self.problem, self.energy)
+        self.look()
+        self.state = admm_start(self.problem, self.energy, price)
+        self.phase = "admm"
+
+    def step(self, most_iterations: int) -> None:
+        """One chunk of ADMM or one proximal step, and a look at the result."""
+        if self.phase == "admm":
+            self._admm(min(CHUNK, most_iterations))
+        else:
+            self._newton()
+        if not self.nonfinite:
+            self.look()
+            self._choose()
+
+    def _admm(self, iterations: int) -> None:
+        count = jnp.asarray(iterations, jnp.int32)
+        self.state, self.energy, self.load = admm_chunk(self.problem, self.state, count)
+        self.price = self.state.price
+        self.iteration += iterations
+        self.chunks += 1
+
+    def _newton(self) -> None:
+        self.state, report = proximal_step(self.problem, self.state)
+        steps, _, first, last, damping = (float(x) for x in report)
+        self.iteration += 1 + int(steps)
+        self.energy, self.load = self.state.energy, self.state.load
+        self.price = self.state.price
+        solved = last <= newton.INNER_DROP * first
+        factor = 1.0
+        if solved:
+            factor = 3.0 if steps <= 2 else 1.5
+        elif last > 0.3 * first:
+            factor = 0.5
+        self.stretch *= factor
+        self.state = eqx.tree_at(
+            lambda s: (s.gain, s.damping),
+            self.state,
+            (self.state.gain * factor, jnp.minimum(self.state.damping, 0.1)),
+        )
+
+    def look(self) -> None:
+        """Objective and bound of the iterate; keep the best of each."""
+        objective, bound, price = evaluate(
+            self.problem, self.energy, self.load, self.price
+        )
+        objective, bound = float(objective), float(bound)
+        if np.isnan(objective) or np.isnan(bound):
+            self.nonfinite = True
+        if objective < self.best_objective:
+            self.best_objective, self.best_energy = objective, self.energy
+        if bound > self.best_bound:
+            self.best_bound, self.best_price = bound, price
+        self.history.append(
+            Look(
+                iteration=self.iteration,
+                seconds=self.clock(),
+                phase=self.phase,
+                objective=objective,
+                lower_bound=bound,
+                gap=self.gap,
+                best_objective=self.best_objective,
+                best_bound=self.best_bound,
+            )
+        )
+
+    def _choose(self) -> None:
+        """Which method takes the next step."""
+        gap = self.gap
+        if gap <= PROGRESS * self.mark:
+            fast = gap <= FALL * self.mark
+            self.mark, self.waited, self.returned = gap, 0, 0
+        else:
+            fast = False
+            self.waited += 1
+        if self.phase == "admm":
+            enough = self.chunks >= LEAST_CHUNKS and not fast
+            if enough or self.chunks >= MOST_CHUNKS:
+                self._start_newton()
+        elif self.waited >= PATIENCE:
+            self.returned += 1
+            self._return_to_admm()
+
+    def _start_newton(self) -> None:
+        self.phase, self.waited = "newton", 0
+        gain = self.stretch / self.state.rho
+        damping = jnp.asarray(1e-2, gain.dtype)
+        self.state = newton.ProximalState(
+            self.energy, self.load, self.price, gain, damping
+        )
+
+    def _return_to_admm(self) -> None:
+        self.phase, self.waited, self.chunks = "admm", 0, 0
+        self.stretch = FIRST_STRETCH
+        self.state = admm_start(self.problem, self.best_energy, self.best_price)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether neither method brings the gap down any more."""
+        return self.returned >= RETURNS
+
+    def terminate(self, gap: float, max_iterations: int) -> Status | None:
+        """How the run ends if it ends here, or None.
+
+        solved:           gap <= the wanted gap, with the run's own bound
+        nonfinite:        objective or bound is no number any more
+        stalled:          RETURNS changes of method brought no progress
+        iteration_limit:  iterations >= max_iterations
+        """
+        if self.gap <= gap:
+            return Status.solved
+        if self.nonfinite:
+            return Status.nonfinite
+        if self.stalled:
+            return Status.stalled
+        if self.iteration >= max_iterations:
+            return Status.iteration_limit
+        return None
+
+
+@eqx.filter_jit
+def fleet_load(problem: Problem, energy: Fleet_u) -> Float[Array, "f t"]:
+    """Load of a schedule [kW]."""
+    return loads(problem.batches, energy, problem.mass)

@@ -1,0 +1,301 @@
+"""Proximal steps on schedule and loads, solved by semismooth Newton on the prices.
+
+Around a feasible schedule u^k with load Z^k = P(u^k), with gains g_c and
+tau_c = M_c g_c, the price table pi is the only unknown of
+
+    psi(pi) = min_{u in U} { pi . P(u) + sum a_n / (2 g) (u - u^k)^2 + smoothing }
+            + min_Z { sum_f g_f(Z_f) - pi . Z + sum (Z - Z^k)^2 / (2 tau) }  -> max.
+
+grad psi = P(u(pi)) - Z(pi); u(pi) is the projection of u^k - g pi, Z(pi) the prox of
+Z^k + tau pi. The generalised Hessian is -(A J A' + D): D from the prox, and per
+vehicle, on each run of one shadow price, for opportunities inside their limits,
+
+    J p = g (p - m),    m = sum g p / sum g over the run, 0 on the free last run.
+
+Newton steps by conjugate gradients, one gather and one sum over cells a product.
+
+References: Li, Sun, Toh, "A highly efficient semismooth Newton augmented Lagrangian
+method", 2018; Rockafellar, "Augmented Lagrangians and applications of the proximal
+point algorithm in convex programming", 1976.
+"""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from macjax.fleet.operators import Fleet_u, add_load, flat, project, unflat
+from macjax.fleet.packing import FleetBatch
+from macjax.objectives.feeder import prox, value
+from macjax.objectives.sensitivity import (
+    ProxDerivative,
+    apply_prox_derivative,
+    prox_derivative,
+)
+from macjax.solvers.problem import Problem
+
+NEWTON_STEPS = 6
+CG_STEPS = 40
+LEAST_DAMPING = 1e-6
+CG_DROP = 1e-3  # CG runs until the residual's squared norm fell to this share
+HALVINGS = 3
+LEAST_CURVATURE = 0.1  # share of tau that regularises flat directions
+INNER_DROP = 0.05  # inner problem is solved until the gradient fell to this share
+
+
+class ProximalState(eqx.Module):
+    """Where the proximal point iteration stands.
+
+    Arguments:
+        energy: u^k, feasible [kWh].
+        load: Z^k = P(u^k) [kW].
+        price: pi [currency/kW].
+        gain: g, proximal parameter of each cell [kWh kW/currency].
+        damping: share of the diagonal that is added to the Hessian.
+    """
+
+    energy: Fleet_u
+    load: Float[Array, "f t"]
+    price: Float[Array, "f t"]
+    gain: Float[Array, "f t"]
+    damping: Float[Array, ""]
+
+
+class Evaluation(NamedTuple):
+    """psi at a price table and what a Newton step needs of it."""
+
+    price: Float[Array, "f t"]
+    merit: Float[Array, ""]
+    gradient: Float[Array, "f t"]
+    norm: Float[Array, ""]
+    load: Float[Array, "f t"]
+    energy: Fleet_u
+    shadow: tuple[Float[Array, "b k v"], ...]
+    derivative: ProxDerivative
+
+
+class Curvature(NamedTuple):
+    """A J A' of one bucket.
+
+    Arguments:
+        power: a g on opportunities strictly inside, 0 elsewhere.
+        share: 1 / sum of g over the run, 0 on the free last run.
+        joined: whether a piece and the next share a run.
+    """
+
+    power: Float[Array, "*b k s v"]
+    share: Float[Array, "*b k v"]
+    joined: Array
+
+
+def evaluate(problem: Problem, state: ProximalState, price: Array) -> Evaluation:
+    """psi and its gradient at a price table."""
+    mass = jnp.where(problem.active, problem.mass, 1)
+    tau = mass * state.gain
+    target = state.load + tau * price
+    copies, theta = prox(problem.terms, target, 1 / tau, problem.active)
+    derivative = prox_derivative(problem.terms, target, 1 / tau, problem.active, theta)
+    batch = problem.batches[0]
+    row, gain = flat(price, batch), flat(state.gain, batch, jnp.mean(state.gain))
+    epsilon = problem.terms.epsilon
+    total = jnp.zeros_like(row)
+    distance = jnp.zeros((), jnp.result_type(float))
+    energies, shadows = [], []
+    for batch, before in zip(problem.batches, state.energy, strict=True):
+
+        def block_step(carry, item):
+            total, distance = carry
+            block, before = item
+            cell = block.cell()
+            g = gain[cell]
+            energy, shadow = project(block, before - g * row[cell], g, epsilon)
+            moved = jnp.sum((energy - before) ** 2 / g, axis=(0, 1)) * block.scale
+            smooth = epsilon * block.weight * jnp.sum(energy**2, axis=(0, 1))
+            distance += jnp.sum(moved + smooth, dtype=distance.dtype) / 2
+            return (add_load(total, block, energy), distance), (energy, shadow)
+
+        (total, distance), (energy, shadow) = jax.lax.scan(
+            block_step, (total, distance), (batch, before)
+        )
+        energies.append(energy)
+        shadows.append(shadow)
+    load = unflat(total, price)
+    gradient = jnp.where(problem.active, load - copies, 0)
+    # An exact limit may be left by a rounding; it counts 0 here.
+    feeders = value(problem.terms, copies)
+    merit = jnp.sum(jnp.where(jnp.isfinite(feeders), feeders, 0))
+    merit += jnp.sum(jnp.where(problem.active, price * gradient, 0))
+    merit += jnp.sum(jnp.where(problem.active, (copies - state.load) ** 2 / tau, 0)) / 2
+    return Evaluation(
+        price=price,
+        merit=merit + distance,
+        gradient=gradient,
+        norm=jnp.sqrt(jnp.sum(gradient**2 / tau)),
+        load=load,
+        energy=tuple(energies),
+        shadow=tuple(shadows),
+        derivative=derivative,
+    )
+
+
+def _over_run(values, joined):
+    """Sum of each run of pieces, on each of its pieces."""
+
+    def forward(before, piece):
+        value, joined_before = piece
+        total = value + jnp.where(joined_before, before, 0)
+        return total, total
+
+    zero = jnp.zeros_like(values[0])
+    joined_before = jnp.concatenate([jnp.zeros_like(joined[:1]), joined[:-1]])
+    _, running = jax.lax.scan(forward, zero, (values, joined_before))
+
+    def backward(after, piece):
+        total, joined = piece
+        total = jnp.where(joined, after, total)
+        return total, total
+
+    _, whole = jax.lax.scan(backward, zero, (running, joined), reverse=True)
+    return whole
+
+
+def _block_curvature(block: FleetBatch, energy, shadow, gain, epsilon) -> Curvature:
+    limit = block.limit()
+    lane = epsilon * block.weight / jnp.where(block.scale > 0, block.scale, 1)
+    gain = gain[block.cell()]
+    gain = gain / (1 + lane * gain)
+    inside = jnp.where((energy > 0) & (energy < limit), gain, 0)
+    following = jnp.concatenate([shadow[1:], jnp.zeros_like(shadow[:1])])
+    joined = (shadow == following).at[-1].set(False)
+
+    def backward(after, piece):
+        free = piece & after
+        return free, free
+
+    _, free = jax.lax.scan(
+        backward, jnp.ones_like(shadow[0], bool), shadow == 0, reverse=True
+    )
+    total = _over_run(jnp.sum(inside, axis=1), joined)
+    bound = ~free & (total > 0)
+    share = jnp.where(bound, 1 / jnp.where(bound, total, 1), 0)
+    return Curvature(inside * block.scale, share, joined)
+
+
+def curvature(problem: Problem, state: ProximalState, at: Evaluation):
+    """J of all vehicles at an evaluation, and the diagonal of A J A'."""
+    gain = flat(state.gain, problem.batches[0], jnp.mean(state.gain))
+    diagonal = jnp.zeros_like(gain)
+    curves = []
+    for batch, energy, shadow in zip(
+        problem.batches, at.energy, at.shadow, strict=True
+    ):
+
+        def block_curve(diagonal, item):
+            block, energy, shadow = item
+            curve = _block_curvature(block, energy, shadow, gain, problem.terms.epsilon)
+            scale = jnp.where(block.scale > 0, block.scale, 1)
+            own = curve.power / scale
+            own = own * (1 - own * curve.share[:, None])
+            return add_load(diagonal, block, own), curve
+
+        diagonal, curve = jax.lax.scan(block_curve, diagonal, (batch, energy, shadow))
+        curves.append(curve)
+    return tuple(curves), unflat(diagonal, state.gain)
+
+
+def apply_curvature(problem: Problem, curves, direction: Array) -> Array:
+    """A J A' p."""
+    row = flat(direction, problem.batches[0])
+    total = jnp.zeros_like(row)
+    for batch, curve in zip(problem.batches, curves, strict=True):
+
+        def block_product(total, item):
+            block, curve = item
+            p = row[block.cell()]
+            scale = jnp.where(block.scale > 0, block.scale, 1)
+            moment = _over_run(jnp.sum(curve.power * p, axis=1) / scale, curve.joined)
+            mean = moment * curve.share
+            moved = curve.power * (p - mean[:, None]) / scale
+            return add_load(total, block, moved), None
+
+        total, _ = jax.lax.scan(block_product, total, (batch, curve))
+    return unflat(total, direction)
+
+
+def newton_direction(problem: Problem, state: ProximalState, at: Evaluation, damping):
+    """Solve (A J A' + D + regularisation) d = gradient by preconditioned CG."""
+    mass = jnp.where(problem.active, problem.mass, 1)
+    tau = mass * state.gain
+    curves, diagonal = curvature(problem, state, at)
+    derivative = at.derivative
+    diagonal = diagonal + tau * (derivative.diagonal + derivative.common)
+    diagonal = jnp.where(problem.active, diagonal + LEAST_CURVATURE * tau, 1)
+
+    def product(p):
+        curved = apply_curvature(problem, curves, p)
+        curved += apply_prox_derivative(derivative, tau * p)
+        return jnp.where(problem.active, curved + damping * diagonal * p, p)
+
+    def keep_going(carry):
+        _, residual, _, rho, n = carry
+        return (n < CG_STEPS) & (rho > CG_DROP * rho0)
+
+    def cg_step(carry):
+        x, residual, p, rho, n = carry
+        q = product(p)
+        alpha = rho / jnp.sum(p * q)
+        x, residual = x + alpha * p, residual - alpha * q
+        z = residual / diagonal
+        rho_next = jnp.sum(residual * z)
+        return x, residual, z + rho_next / rho * p, rho_next, n + 1
+
+    z = at.gradient / diagonal
+    rho0 = jnp.sum(at.gradient * z)
+    start = (jnp.zeros_like(z), at.gradient, z, rho0, jnp.zeros((), jnp.int32))
+    x, _, _, _, n = jax.lax.while_loop(keep_going, cg_step, start)
+    return x, n
+
+
+def proximal_step(problem: Problem, state: ProximalState):
+    """One proximal step: a few Newton steps on the prices, then move the centre."""
+    start = evaluate(problem, state, state.price)
+    first = start.norm
+
+    def keep_going(carry):
+        at, newton, _, damping = carry
+        unsolved = at.norm > INNER_DROP * first
+        return unsolved & (newton < NEWTON_STEPS) & (damping < 1)
+
+    def newton_step(carry):
+        at, newton, products, damping = carry
+        direction, n = newton_direction(problem, state, at, damping)
+
+        def better(new):
+            return (new.merit > at.merit) | (new.norm < 0.9 * at.norm)
+
+        def too_far(trial):
+            length, new = trial
+            return ~better(new) & (length > 0.5**HALVINGS)
+
+        def shorten(trial):
+            length = trial[0] / 2
+            return length, evaluate(problem, state, at.price + length * direction)
+
+        full = evaluate(problem, state, at.price + direction)
+        length, new = jax.lax.while_loop(
+            too_far, shorten, (jnp.ones((), at.norm.dtype), full)
+        )
+        moved = better(new)
+        damping = jnp.where(length == 1, damping / 3, damping * 2 / length)
+        damping = jnp.clip(damping, LEAST_DAMPING, 1)
+        at = jax.tree.map(lambda a, b: jnp.where(moved, a, b), new, at)
+        return at, newton + 1, products + n, damping
+
+    zero = jnp.zeros((), jnp.int32)
+    at, newton, products, damping = jax.lax.while_loop(
+        keep_going, newton_step, (start, zero, zero, jnp.minimum(state.damping, 0.3))
+    )
+    state = ProximalState(at.energy, at.load, at.price, state.gain, damping)
+    return state, (newton, products, first, at.norm, damping)

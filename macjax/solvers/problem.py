@@ -1,0 +1,72 @@
+"""The packed problem: a fleet, the feeder terms, and sums over each cell."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from macjax.fleet.operators import cell_sums
+from macjax.fleet.packing import Fleet, FleetBatch
+from macjax.objectives.compile import FeederTermsData
+from macjax.objectives.feeder import FeederTerms
+
+
+class Problem(eqx.Module):
+    """min sum_f g_f(P_f(u)) + smoothing over the SOC-sufficiency sets of all vehicles.
+
+    Arguments:
+        batches: packed vehicles.
+        terms: feeder objective, padded to the feeders of the table.
+        mass: M_ft, sum of a_n over the opportunities of the cell [kW/kWh].
+        mean_limit: mean limit of the cell's opportunities [kWh].
+        unit_scale: largest a_n / w_n [kW/kWh], the power of one vehicle's energy.
+        smooth: whether there is a smoothing term (static).
+    """
+
+    batches: tuple[FleetBatch, ...]
+    terms: FeederTerms
+    mass: Float[Array, "f t"]
+    mean_limit: Float[Array, "f t"]
+    unit_scale: Float[Array, ""]
+    smooth: bool = eqx.field(static=True)
+
+    @property
+    def active(self) -> Bool[Array, "f t"]:
+        """Cells in which some vehicle can charge."""
+        return self.mass > 0
+
+    @property
+    def dtype(self):
+        """dtype of the solve."""
+        return self.mass.dtype
+
+
+def build_problem(fleet: Fleet, data: FeederTermsData, dtype) -> Problem:
+    """Move a packed fleet and its feeder terms to the device.
+
+    Feeders are padded to the fleet's size class with feeders that cost nothing.
+    """
+    extra = fleet.table_feeders - fleet.feeders
+
+    def padded(array):
+        array = jnp.asarray(array)
+        if array.ndim == 0:
+            return array.astype(dtype)
+        width = [(0, extra)] + [(0, 0)] * (array.ndim - 1)
+        array = jnp.pad(array, width)
+        return array if array.dtype == bool else array.astype(dtype)
+
+    terms = FeederTerms(**{k: padded(v) for k, v in data._asdict().items()})
+    table = jnp.zeros((fleet.table_feeders, fleet.slots), dtype)
+    mass, mean_limit = cell_sums(fleet.batches, table)
+    ratios = [
+        jnp.max(b.scale / jnp.where(b.weight > 0, b.weight, 1)) for b in fleet.batches
+    ]
+    unit = jnp.max(jnp.stack(ratios))
+    return Problem(
+        batches=fleet.batches,
+        terms=terms,
+        mass=mass,
+        mean_limit=mean_limit,
+        unit_scale=jnp.where(unit > 0, unit, 1),
+        smooth=bool(data.epsilon > 0),
+    )
