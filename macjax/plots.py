@@ -18,7 +18,7 @@ import pandas as pd
 from macjax._errors import FIRST_IDS, MacjaxError, SolutionError
 
 MOST_FEEDERS = 20
-MOST_PRICE_ROWS = 40
+FEWEST_PRICE_ROWS, MOST_PRICE_ROWS = 8, 40
 MOST_PHASES = 6
 DOTS_PER_INCH = 150
 
@@ -142,8 +142,8 @@ def price_heatmap(solution, feeders=None, ax=None):
 
     Arguments:
         solution: one with prices.
-        feeders: ids to show, in this order; by default those with the largest sum of
-            prices, at most 40.
+        feeders: ids to show, in this order; by default those with prices, the
+            largest sum first, at most 40.
         ax: matplotlib axes to draw in.
     """
     from matplotlib import colors
@@ -153,7 +153,8 @@ def price_heatmap(solution, feeders=None, ax=None):
     if feeders is None:
         total = table.abs().sum(axis=1)
         table = table.loc[total.sort_values(ascending=False, kind="stable").index]
-        table = table.head(MOST_PRICE_ROWS)
+        priced = int((total > 0).sum())
+        table = table.head(min(max(priced, FEWEST_PRICE_ROWS), MOST_PRICE_ROWS))
     else:
         _require_known(feeders, table.index)
         table = table.loc[list(feeders)]

@@ -164,7 +164,7 @@ def test_certificate_shares_no_code_with_the_solver():
 @pytest.mark.parametrize(
     ("package", "parts"),
     [
-        ("pandas", ("_numerics", "_status", "_version", "sets", "fleet", "solvers")),
+        ("pandas", ("_numerics", "_status", "_version", "sets", "solvers")),
         ("jax", ("scenario", "results", "plots", "config", "cli", "_commands")),
         ("matplotlib", tuple(p for p in LEVELS if p != "plots")),
     ],

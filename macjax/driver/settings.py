@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from macjax._errors import SettingsError, nearest
-from macjax.fleet.shortfall import POLICIES
+from macjax.driver.shortfall import POLICIES
 
 DTYPES = {"float32": np.float32, "float64": np.float64}
 LEAST_GAP = {"float32": 1e-6, "float64": 1e-12}

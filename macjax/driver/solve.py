@@ -16,10 +16,10 @@ from macjax.certificate import Certifier, relative_gap
 from macjax.driver.messages import message_for
 from macjax.driver.progress import Progress, compile_seconds
 from macjax.driver.settings import Settings, check_settings
+from macjax.driver.shortfall import apply_policy, infeasible_frame
 from macjax.driver.warm_start import warm_tables
 from macjax.fleet.opportunities import charging_chains
 from macjax.fleet.packing import Fleet, pack_chains
-from macjax.fleet.shortfall import apply_policy, infeasible_frame
 from macjax.fleet.unpack import plan_of
 from macjax.objectives import PeakOverload
 from macjax.objectives.compile import FeederTermsData, feeder_terms

@@ -4,7 +4,6 @@ kw = u / (efficiency slot_hours)        u in battery kWh, kw on the grid side
 """
 
 import numpy as np
-import pandas as pd
 
 from macjax.fleet.packing import Fleet
 from macjax.scenario.plan import Plan
@@ -39,16 +38,18 @@ def plan_of(scenario: Scenario, fleet: Fleet, energies) -> Plan:
 
 def energies_of(scenario: Scenario, fleet: Fleet, plan: Plan) -> tuple:
     """Packed energies of a plan on the same tables, shape (b, k, s, v) [kWh]."""
-    table = pd.MultiIndex.from_arrays([plan.stay, plan.slot])
+    keys = plan.stay * scenario.slots + plan.slot
+    power = np.append(plan.kw, 0.0)
     efficiency = scenario.vehicles["charge_efficiency"].to_numpy(np.float64)
     energies = []
     for batch, index in zip(fleet.batches, fleet.index, strict=True):
         slot = index.slot[:, :, None, :] + np.arange(batch.slots)[:, None]
         stay = np.broadcast_to(index.stay[:, :, None, :], slot.shape)
-        wanted = pd.MultiIndex.from_arrays([stay.ravel(), slot.ravel()])
-        at = table.get_indexer(wanted)
-        power = np.append(plan.kw, 0.0)[at].reshape(slot.shape)
+        wanted = stay * scenario.slots + slot
+        at = np.searchsorted(keys, wanted)
+        found = np.append(keys, -1)[at] == wanted
+        kw = np.where(found, power[at], 0.0)
         vehicle = index.vehicle[:, None, None, :]
         hours = np.where(vehicle >= 0, efficiency[vehicle], 0.0) * scenario.slot_hours
-        energies.append(power * hours)
+        energies.append(kw * hours)
     return tuple(energies)

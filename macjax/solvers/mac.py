@@ -182,7 +182,7 @@ class Run:
 
     def _newton(self) -> None:
         self.state, report = proximal_step(self.problem, self.state)
-        steps, _, first, last, damping = (float(x) for x in report)
+        steps, _, first, last = (float(x) for x in report)
         self.iteration += 1 + int(steps)
         self.energy, self.load = self.state.energy, self.state.load
         self.price = self.state.price

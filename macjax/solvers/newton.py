@@ -24,7 +24,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from macjax.fleet.operators import Fleet_u, add_load, flat, project, unflat
 from macjax.fleet.packing import FleetBatch
@@ -258,44 +258,99 @@ def newton_direction(problem: Problem, state: ProximalState, at: Evaluation, dam
     return x, n
 
 
-def proximal_step(problem: Problem, state: ProximalState):
-    """One proximal step: a few Newton steps on the prices, then move the centre."""
-    start = evaluate(problem, state, state.price)
-    first = start.norm
+class _Inner(NamedTuple):
+    """The inner iteration of one proximal step.
 
-    def keep_going(carry):
-        at, newton, _, damping = carry
-        unsolved = at.norm > INNER_DROP * first
-        return unsolved & (newton < NEWTON_STEPS) & (damping < 1)
+    Arguments:
+        at: the best evaluation so far.
+        direction: Newton direction from there [currency/kW].
+        length: share of the direction that is tried next, 0 before the first.
+        first: gradient norm at the start.
+        newton: directions computed.
+        products: products with the Hessian.
+        damping: share of the diagonal that is added to the Hessian.
+        done: nothing more to try.
+    """
 
-    def newton_step(carry):
-        at, newton, products, damping = carry
-        direction, n = newton_direction(problem, state, at, damping)
+    at: Evaluation
+    direction: Float[Array, "f t"]
+    length: Float[Array, ""]
+    first: Float[Array, ""]
+    newton: Int[Array, ""]
+    products: Int[Array, ""]
+    damping: Float[Array, ""]
+    done: Bool[Array, ""]
 
-        def better(new):
-            return (new.merit > at.merit) | (new.norm < 0.9 * at.norm)
 
-        def too_far(trial):
-            length, new = trial
-            return ~better(new) & (length > 0.5**HALVINGS)
+class Report(NamedTuple):
+    """How the inner problem of a proximal step went."""
 
-        def shorten(trial):
-            length = trial[0] / 2
-            return length, evaluate(problem, state, at.price + length * direction)
+    newton: Int[Array, ""]
+    products: Int[Array, ""]
+    first_norm: Float[Array, ""]
+    last_norm: Float[Array, ""]
 
-        full = evaluate(problem, state, at.price + direction)
-        length, new = jax.lax.while_loop(
-            too_far, shorten, (jnp.ones((), at.norm.dtype), full)
-        )
-        moved = better(new)
-        damping = jnp.where(length == 1, damping / 3, damping * 2 / length)
+
+def proximal_step(
+    problem: Problem, state: ProximalState
+) -> tuple[ProximalState, Report]:
+    """One proximal step: Newton steps on the prices, then a new centre.
+
+    A step is taken if the merit rises or the gradient falls, else it is halved, and
+    given up after `HALVINGS`. Damping falls with each full step and rises otherwise.
+    """
+
+    def inner(carry: _Inner) -> _Inner:
+        trial = carry.at.price + carry.length * carry.direction
+        new = evaluate(problem, state, trial)
+        begins = carry.length == 0
+        better = (new.merit > carry.at.merit) | (new.norm < 0.9 * carry.at.norm)
+        taken = begins | better
+        given_up = ~taken & (carry.length <= 0.5**HALVINGS)
+        at = jax.tree.map(lambda n, o: jnp.where(taken, n, o), new, carry.at)
+        first = jnp.where(begins, new.norm, carry.first)
+        full = carry.length == 1
+        damping = carry.damping * jnp.where(full & taken, 1 / 3, 1)
+        partly = ~begins & ~full & taken
+        rise = 2 / jnp.where(carry.length > 0, carry.length, 1)
+        damping = damping * jnp.where(partly | given_up, rise, 1)
         damping = jnp.clip(damping, LEAST_DAMPING, 1)
-        at = jax.tree.map(lambda a, b: jnp.where(moved, a, b), new, at)
-        return at, newton + 1, products + n, damping
+        open_ = (at.norm > INNER_DROP * first) & (carry.newton < NEWTON_STEPS)
+        open_ = open_ & (damping < 1)
+        turns = (taken | given_up) & open_
 
+        def turn(_):
+            return newton_direction(problem, state, at, damping)
+
+        def keep(_):
+            return carry.direction, jnp.zeros_like(carry.products)
+
+        direction, products = jax.lax.cond(turns, turn, keep, None)
+        return _Inner(
+            at=at,
+            direction=direction,
+            length=jnp.where(turns, 1, carry.length / 2),
+            first=first,
+            newton=carry.newton + turns,
+            products=carry.products + products,
+            damping=damping,
+            done=(taken | given_up) & ~open_,
+        )
+
+    shapes = jax.eval_shape(evaluate, problem, state, state.price)
+    blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
     zero = jnp.zeros((), jnp.int32)
-    at, newton, products, damping = jax.lax.while_loop(
-        keep_going, newton_step, (start, zero, zero, jnp.minimum(state.damping, 0.3))
+    start = _Inner(
+        at=blank._replace(price=state.price),
+        direction=jnp.zeros_like(state.price),
+        length=jnp.zeros((), state.price.dtype),
+        first=blank.norm,
+        newton=zero,
+        products=zero,
+        damping=jnp.minimum(state.damping, 0.3),
+        done=jnp.zeros((), bool),
     )
-    state = ProximalState(at.energy, at.load, at.price, state.gain, damping)
-    return state, (newton, products, first, at.norm, damping)
+    end = jax.lax.while_loop(lambda carry: ~carry.done, inner, start)
+    at = end.at
+    state = ProximalState(at.energy, at.load, at.price, state.gain, end.damping)
+    return state, Report(end.newton, end.products, end.first, at.norm)

@@ -147,7 +147,7 @@ def test_tolerance():
 
 def test_needs_before_the_first_stay_and_of_vehicles_without_stays():
     # Nothing helps a start below the reserve, or a car that never finds a charger.
-    enough = [*((1, t, 8.0) for t in range(5)), (2, 12, 8.0), (2, 13, 8.0)]
+    enough = [*((1, t, 8.0) for t in range(5)), *((2, t, 8.0) for t in (12, 13, 14))]
     verdict = check(enough, day(initial_kwh=4.0))
     assert verdict.violations.values.tolist() == [[7, "reserve", 1.0]]
     scenario = random_scenario(0)
