@@ -69,31 +69,15 @@ def baseline(args) -> int:
 
 def certify(args) -> int:
     """Recompute a solution, or a schedule from elsewhere, from the raw tables."""
-    import macjax
-
     folder = Path(args.input)
     if is_solution(folder):
-        if args.schedule or args.objective or args.on_infeasible:
-            raise SettingsError(
-                "a solution brings its own schedule and settings; give the scenario "
-                "to certify another schedule"
-            )
-        solution = macjax.Solution.read(folder)
-        prices = {"prices": read_table(args.prices)} if args.prices else {}
-        certificate = macjax.certify(solution.scenario, solution, **prices)
+        certificate = _certify_solution(args, folder)
+    elif args.schedule:
+        certificate = _certify_schedule(args)
     else:
-        if not args.schedule:
-            raise SettingsError(
-                f"'{folder}' is not a solution; for a scenario give --schedule"
-            )
-        job = _job(args)
-        schedule = read_table(args.schedule)
-        given = {"objective": job.build_objective()}
-        if "on_infeasible" in job.solve:
-            given["on_infeasible"] = job.solve["on_infeasible"]
-        if args.prices:
-            given["prices"] = read_table(args.prices)
-        certificate = macjax.certify(job.build_scenario(), schedule, **given)
+        raise SettingsError(
+            f"'{folder}' is not a solution; for a scenario give --schedule"
+        )
     if args.json:
         print_json(certificate.to_dict())
     else:
@@ -166,6 +150,36 @@ def demo(args) -> int:
         paths = []
     _show_paths(args, {"methods": table, "out": out}, paths)
     return exit_code(*solutions)
+
+
+def _certify_solution(args, folder: Path):
+    """The certificate of a saved solution, with its own prices or those given."""
+    import macjax
+
+    if args.schedule or args.objective or args.on_infeasible:
+        raise SettingsError(
+            "a solution brings its own schedule and settings; give the scenario to "
+            "certify another schedule"
+        )
+    solution = macjax.Solution.read(folder)
+    prices = read_table(args.prices) if args.prices else None
+    return macjax.certify(solution.scenario, solution, prices=prices)
+
+
+def _certify_schedule(args):
+    """The certificate of a table of power on a scenario."""
+    import macjax
+
+    job = _job(args)
+    schedule = read_table(args.schedule)
+    prices = read_table(args.prices) if args.prices else None
+    return macjax.certify(
+        job.build_scenario(),
+        schedule,
+        prices=prices,
+        objective=job.build_objective(),
+        on_infeasible=job.solve.get("on_infeasible"),
+    )
 
 
 def _one(args, method: str) -> int:

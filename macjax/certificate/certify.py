@@ -142,8 +142,11 @@ def certify(
         tolerance_kwh=tolerance_kwh,
     )
     if solution is not None:
-        schedule = solution.schedule() if schedule is None else schedule
-        prices = solution.prices() if prices is None else prices
+        # Baselines have no prices; a proof of infeasibility has no schedule.
+        if schedule is None and getattr(solution, "plan", solution) is not None:
+            schedule = solution.schedule()
+        if prices is None and getattr(solution, "has_prices", True):
+            prices = solution.prices()
     tables = certifier.tables
     table = certifier.terms.energy if prices is None else price_table(tables, prices)
     if schedule is None:

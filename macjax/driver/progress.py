@@ -98,8 +98,8 @@ def compile_seconds() -> float:
 
 @functools.cache
 def _listen() -> None:
-    def count(event: str, duration: float, **_) -> None:
+    def count(event: str, duration_secs: float, **_) -> None:
         if event.startswith(COMPILE_EVENT):
-            _compiled.seconds += duration
+            _compiled.seconds += duration_secs
 
     monitoring.register_event_duration_secs_listener(count)

@@ -4,7 +4,9 @@ The solver iterates on the device; what is reported is recomputed by the certifi
 from the raw tables in float64. `solved` is the certificate's word.
 """
 
+import dataclasses
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,14 +19,15 @@ from macjax.driver.messages import message_for
 from macjax.driver.progress import Progress, compile_seconds
 from macjax.driver.settings import Settings, check_settings
 from macjax.driver.shortfall import apply_policy, infeasible_frame
-from macjax.driver.warm_start import warm_tables
+from macjax.driver.warm_start import WarmStart, warm_tables
 from macjax.fleet.opportunities import charging_chains
 from macjax.fleet.packing import Fleet, pack_chains
-from macjax.fleet.unpack import plan_of
+from macjax.fleet.unpack import energies_of, plan_of
 from macjax.objectives import PeakOverload
 from macjax.objectives.compile import FeederTermsData, feeder_terms
 from macjax.results import Solution
 from macjax.scenario import Scenario
+from macjax.scenario.plan import Plan
 from macjax.solvers.hard_limits import relaxed_terms
 from macjax.solvers.mac import Run, feasible_start
 from macjax.solvers.problem import build_problem
@@ -128,6 +131,17 @@ class _Clock:
         return self.laps | {"compile": compiled, "total": self()}
 
 
+@dataclasses.dataclass(frozen=True)
+class _Certified:
+    """The best of a run as the certificate sees it."""
+
+    plan: Plan
+    prices: np.ndarray
+    objective: float
+    lower_bound: float
+    gap: float
+
+
 class _Work:
     """One solve: the prepared pieces, the loop, and the solution at the end."""
 
@@ -139,30 +153,34 @@ class _Work:
         self.infeasible: pd.DataFrame | None = None
         self.dropped: list = []
         self.ray: np.ndarray | None = None
+        self.runs: list[Run] = []
         self.progress = Progress(settings.progress, settings.gap, clock)
-        self.interrupted = False
 
     def solve(self, warm) -> Solution:
         """Pack, iterate, certify."""
-        fleet = self._pack(self.settings.dtype)
+        self.fleet = self._pack(self.settings.dtype)
         self.clock.lap("pack")
-        policy = self.settings.on_infeasible
         self.certifier = Certifier(
-            self.scenario, on_infeasible=policy, tube=self.tube, terms=self.data
+            self.scenario,
+            on_infeasible=self.settings.on_infeasible,
+            tube=self.tube,
+            terms=self.data,
         )
         self.clock.lap("certify")
-        energy, price = self._start(fleet, warm)
-        status, run = None, None
+        energy, price = self._start(warm)
+        status = None
         try:
             if self.data.hard.any():
-                status, energy, price = self._meet_limits(fleet, energy, price)
+                status, energy = self._meet_limits(energy, price)
             if status is None:
-                run = self._run(fleet, self.data, self.certifier.unmanaged_objective)
+                unmanaged = self.certifier.unmanaged_objective
+                run = self._new_run(self.data, unmanaged)
                 run.init(energy, price)
-                status = self._iterate(run, fleet)
+                status = self._iterate(run)
         except KeyboardInterrupt:
             status = Status.interrupted
-        return self._finish(status, run, fleet)
+        self.clock.lap("solve")
+        return self._finish(status)
 
     def _pack(self, dtype) -> Fleet:
         vehicles = self.scenario.vehicles
@@ -172,45 +190,49 @@ class _Work:
         feeders, slots = len(self.scenario.feeders), self.scenario.slots
         return pack_chains(self.chains, scale, weight, feeders, slots, dtype)
 
-    def _start(self, fleet: Fleet, warm):
+    def _start(self, warm: WarmStart | None):
         """Energies and prices to start from: zero, or those of the warm start."""
-        shape = (fleet.table_feeders, fleet.slots)
         dtype = self.settings.dtype
+        table = np.zeros((self.fleet.table_feeders, self.fleet.slots))
         if warm is None:
-            energy = tuple(jnp.zeros(_entries(b), dtype) for b in fleet.batches)
-            return energy, jnp.zeros(shape, dtype)
-        plan, table = warm
-        energy = tuple(
-            jnp.asarray(e, dtype) for e in plan.energies(self.scenario, fleet)
-        )
-        price = np.zeros(shape)
-        price[: len(table)] = table
-        return energy, jnp.asarray(price, dtype)
+            shapes = [
+                (*b.base.shape[:2], b.slots, b.base.shape[2])
+                for b in self.fleet.batches
+            ]
+            energies = [np.zeros(shape) for shape in shapes]
+        else:
+            energies = energies_of(self.scenario, self.fleet, warm.plan)
+            table[: self.fleet.feeders] = warm.prices
+        start = tuple(jnp.asarray(energy, dtype) for energy in energies)
+        return start, jnp.asarray(table, dtype)
 
-    def _run(self, fleet: Fleet, data: FeederTermsData, unmanaged: float) -> Run:
-        problem = build_problem(fleet, data, self.settings.dtype)
-        return Run(problem, unmanaged, self.clock)
+    def _new_run(self, data: FeederTermsData, unmanaged: float) -> Run:
+        problem = build_problem(self.fleet, data, self.settings.dtype)
+        done = self.runs[-1].iteration if self.runs else 0
+        run = Run(problem, unmanaged, self.clock, iteration=done)
+        self.runs.append(run)
+        return run
 
-    def _meet_limits(self, fleet: Fleet, energy, price):
+    def _meet_limits(self, energy, price):
         """Hard limits first: a schedule that holds them, or a ray that none does."""
-        data = relaxed_terms(self.data)
-        run = self._run(fleet, data, 0.0)
+        run = self._new_run(relaxed_terms(self.data), 0.0)
         run.init(energy, jnp.zeros_like(price))
         while True:
-            load = np.asarray(run.load, np.float64)[: fleet.feeders]
+            load = np.asarray(run.load, np.float64)[: self.fleet.feeders]
             over = load - self.data.headroom - self.data.tolerance
             if not (over[self.data.hard] > 0).any():
-                return None, run.energy, price
-            ray = np.asarray(run.best_price, np.float64)[: fleet.feeders]
-            if run.best_bound > 0 and self.certifier.ray_bound(ray) > 0:
-                self.ray = ray
-                return Status.infeasible, run.energy, price
+                return None, run.energy
+            if run.best_bound > 0:
+                ray = self._feeder_rows(run.best_price)
+                if self.certifier.ray_bound(ray) > 0:
+                    self.ray = ray
+                    return Status.infeasible, run.energy
             status = self._next(run, 0.0)
             if status is not None:
-                return status, run.energy, price
+                return status, run.energy
 
     def _next(self, run: Run, wanted: float) -> Status | None:
-        """End here, or take one more step."""
+        """How the run ends here, or None after one more step."""
         status = run.terminate(wanted, self.settings.max_iterations)
         if status is None and self.clock.is_over:
             status = Status.time_limit
@@ -219,7 +241,7 @@ class _Work:
             run.step(self.settings.max_iterations - run.iteration)
         return status
 
-    def _iterate(self, run: Run, fleet: Fleet) -> Status:
+    def _iterate(self, run: Run) -> Status:
         """Step until the certificate, or something else, ends the run."""
         wanted = self.settings.gap
         while True:
@@ -229,80 +251,71 @@ class _Work:
             if status != Status.solved:
                 return status
             self.clock.lap("solve")
-            certified = self._certified_gap(run, fleet)
+            gap = self._certified(run).gap
             self.clock.lap("certify")
-            if certified <= self.settings.gap:
+            if gap <= self.settings.gap:
                 return status
-            wanted = min(TIGHTER * wanted, 0.5 * run.gap)
+            wanted = TIGHTER * min(wanted, run.gap)
 
-    def _plan(self, run: Run, fleet: Fleet):
-        """The best schedule, projected once more in float64."""
-        energy = run.best_energy
+    def _feeder_rows(self, table) -> np.ndarray:
+        """The rows of a padded table that are feeders, in float64."""
+        return np.asarray(table, np.float64)[: self.fleet.feeders]
+
+    def _certified(self, run: Run) -> _Certified:
+        """Best schedule and best prices of a run, judged from the raw tables.
+
+        The schedule is projected once more in float64 if it was found in float32.
+        """
+        fleet, energy = self.fleet, run.best_energy
         if self.settings.dtype != np.float64:
             fleet = self._pack(np.float64)
             problem = build_problem(fleet, self.data, np.float64)
             wide = tuple(e.astype(np.float64) for e in energy)
             energy = feasible_start(problem, wide)
-        return plan_of(self.scenario, fleet, energy)
+        plan = plan_of(self.scenario, fleet, energy)
+        certifier = self.certifier
+        prices = certifier.prices(self._feeder_rows(run.best_price))
+        objective, bound = certifier.objective(plan), certifier.bound(prices)
+        gap = relative_gap(objective, bound, certifier.unmanaged_objective)
+        if not certifier.check(plan).feasible:
+            gap = np.inf
+        return _Certified(plan, prices, objective, bound, gap)
 
-    def _certified_gap(self, run: Run, fleet: Fleet) -> float:
-        """Gap of the best schedule and the best prices by the certificate."""
-        self.plan = self._plan(run, fleet)
-        table = np.asarray(run.best_price, np.float64)[: fleet.feeders]
-        self.prices = self.certifier.prices(table)
-        self.bound = self.certifier.bound(self.prices)
-        self.value = self.certifier.objective(self.plan)
-        feasible = (
-            self.settings.on_infeasible == "error"
-            or self.certifier.check(self.plan).feasible
-        )
-        if not feasible:
-            return np.inf
-        return relative_gap(self.value, self.bound, self.certifier.unmanaged_objective)
-
-    def _finish(self, status: Status, run: Run | None, fleet: Fleet) -> Solution:
-        self.clock.lap("solve")
+    def _finish(self, status: Status) -> Solution:
+        """The solution from the last run, or the proof that there is none."""
+        run = self.runs[-1] if self.runs else None
         settings = self.settings
-        record = settings.record() | {
-            "device": str(jax.devices()[0].device_kind),
-            "padding_share": fleet.waste,
+        found: dict[str, Any] = {"plan": None}
+        gap, bad = None, []
+        has_plan = run is not None and run.best_energy is not None
+        if run is not None and has_plan and status != Status.infeasible:
+            best = self._certified(run)
+            gap, bad = best.gap, self._nonfinite_vehicles(run)
+            found = vars(best)
+            self.progress.close(status, best.objective, best.lower_bound, gap)
+            self.clock.lap("certify")
+        looks = [vars(look) for each in self.runs for look in each.history]
+        record = {
+            "device": jax.devices()[0].device_kind,
+            "padding_share": self.fleet.waste,
         }
-        common = dict(
+        return Solution(
             scenario=self.scenario,
             status=status,
-            objective_spec=self.objective,
+            message=message_for(status, settings, gap, self._ray_feeders(), bad),
             unmanaged_objective=self.certifier.unmanaged_objective,
+            iterations=run.iteration if run is not None else 0,
+            history=pd.DataFrame(looks),
+            seconds=self.clock.seconds(),
+            objective_spec=self.objective,
             method="mac" if self.tube == "mobility" else self.tube,
             tube=self.tube,
             on_infeasible=settings.on_infeasible,
             infeasible=self.infeasible,
             dropped=self.dropped,
-            settings=record,
+            settings=settings.record() | record,
             dual_ray=self.ray,
-        )
-        if run is None or run.best_energy is None or run.best_price is None:
-            ray_feeders = self._ray_feeders()
-            return Solution(
-                plan=None,
-                message=message_for(status, settings, feeders=ray_feeders),
-                seconds=self.clock.seconds(),
-                **common,
-            )
-        gap = self._certified_gap(run, fleet)
-        self.clock.lap("certify")
-        bad = self._nonfinite_vehicles(run, fleet)
-        self.progress.close(status, self.value, self.bound, gap)
-        return Solution(
-            plan=self.plan,
-            prices=self.prices,
-            objective=self.value,
-            lower_bound=self.bound,
-            gap=gap,
-            iterations=run.iteration,
-            history=pd.DataFrame([vars(look) for look in run.history]),
-            message=message_for(status, settings, gap=gap, vehicles=bad),
-            seconds=self.clock.seconds(),
-            **common,
+            **found,
         )
 
     def _ray_feeders(self) -> list:
@@ -311,16 +324,11 @@ class _Work:
         guilty = np.flatnonzero(self.ray.sum(axis=1) > 1e-6 * self.ray.sum())
         return self.scenario.feeders["feeder_id"].iloc[guilty].tolist()
 
-    def _nonfinite_vehicles(self, run: Run, fleet: Fleet) -> list:
+    def _nonfinite_vehicles(self, run: Run) -> list:
         if not run.nonfinite:
             return []
         found = []
-        for index, energy in zip(fleet.index, run.energy, strict=True):
+        for index, energy in zip(self.fleet.index, run.energy, strict=True):
             bad = ~np.isfinite(np.asarray(energy)).all(axis=(1, 2))
             found.append(index.vehicle[bad & (index.vehicle >= 0)])
         return self.scenario.vehicles["vehicle_id"].iloc[np.concatenate(found)].tolist()
-
-
-def _entries(batch) -> tuple[int, ...]:
-    blocks, pieces, lanes = batch.base.shape
-    return blocks, pieces, batch.slots, lanes

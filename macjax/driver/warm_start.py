@@ -5,31 +5,30 @@ feeders. What has no match starts from zero; the schedule is then projected onto
 serves the new trips, so that any plan may be given.
 """
 
-import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from macjax._errors import SettingsError
-from macjax.fleet.packing import Fleet
-from macjax.fleet.unpack import energies_of
 from macjax.results import Solution
 from macjax.scenario.plan import Plan
 from macjax.scenario.scenario import Scenario
 
 
-@dataclasses.dataclass(frozen=True)
-class WarmPlan:
-    """A plan in the row numbers and slots of the scenario to be solved."""
+class WarmStart(NamedTuple):
+    """A start in the row numbers and slots of the scenario to be solved.
+
+    Arguments:
+        plan: charging plan.
+        prices: shape (F, T) [currency/kW].
+    """
 
     plan: Plan
-
-    def energies(self, scenario: Scenario, fleet: Fleet) -> tuple:
-        """Its packed energies [kWh]."""
-        return energies_of(scenario, fleet, self.plan)
+    prices: np.ndarray
 
 
-def warm_tables(scenario: Scenario, solution) -> tuple[WarmPlan, np.ndarray]:
+def warm_tables(scenario: Scenario, solution) -> WarmStart:
     """Plan and prices of a solution, moved to another scenario.
 
     Arguments:
@@ -37,31 +36,33 @@ def warm_tables(scenario: Scenario, solution) -> tuple[WarmPlan, np.ndarray]:
         solution: a `Solution` with a schedule and prices.
 
     Returns:
-        The plan and the price table, shape (F, T) [currency/kW].
+        `WarmStart` on the rows, feeders and slots of the scenario.
     """
     if not isinstance(solution, Solution):
         raise SettingsError(
             f"warm_start must be a macjax.Solution, not {type(solution).__name__}"
         )
-    if solution.plan is None or not solution.has_prices:
+    plan, prices = solution.plan, solution.price_table
+    if plan is None or prices is None:
         raise SettingsError(
             f"warm_start needs a schedule and prices; the solution '{solution.method}' "
             f"with status '{solution.status}' lacks them"
         )
-    if not np.isfinite(solution.price_table).all():
+    if not np.isfinite(prices).all():
         raise SettingsError("warm_start has prices that are not finite")
-    if solution.scenario.fingerprint == scenario.fingerprint:
-        return WarmPlan(solution.plan), np.asarray(solution.price_table)
-    return WarmPlan(_moved_plan(scenario, solution)), _moved_prices(scenario, solution)
-
-
-def _moved_plan(scenario: Scenario, solution) -> Plan:
     old = solution.scenario
+    if old.fingerprint == scenario.fingerprint:
+        return WarmStart(plan, prices)
+    return WarmStart(
+        _moved_plan(scenario, old, plan), _moved_prices(scenario, old, prices)
+    )
+
+
+def _moved_plan(scenario: Scenario, old: Scenario, plan: Plan) -> Plan:
     keys = ["vehicle_id", "arrival"]
     new_rows = pd.MultiIndex.from_frame(scenario.stays[keys])
     if not new_rows.is_unique:
         return Plan.empty()
-    plan = solution.plan
     used, inverse = np.unique(plan.stay, return_inverse=True)
     wanted = pd.MultiIndex.from_frame(old.stays[keys].iloc[used])
     stay = new_rows.get_indexer(wanted)[inverse]
@@ -70,14 +71,13 @@ def _moved_plan(scenario: Scenario, solution) -> Plan:
     return Plan.of(stay[keep], slot[keep], plan.kw[keep])
 
 
-def _moved_prices(scenario: Scenario, solution) -> np.ndarray:
-    old = solution.scenario
+def _moved_prices(scenario: Scenario, old: Scenario, prices) -> np.ndarray:
     ids = pd.Index(scenario.feeders["feeder_id"])
     row = ids.get_indexer(pd.Index(old.feeders["feeder_id"]))
     slot = _slots(scenario, old)
     table = np.zeros((len(ids), scenario.slots))
     from_f, from_t = np.flatnonzero(row >= 0), np.flatnonzero(slot >= 0)
-    source = np.asarray(solution.price_table)[np.ix_(from_f, from_t)]
+    source = prices[np.ix_(from_f, from_t)]
     table[np.ix_(row[from_f], slot[from_t])] = source
     return table
 

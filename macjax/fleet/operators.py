@@ -36,7 +36,9 @@ class Answer(NamedTuple):
     shadow: Float[Array, "*b k v"]
 
 
-def flat(table: Float[Array, "f t"], batch: FleetBatch, nowhere=0.0) -> Array:
+def flat(
+    table: Float[Array, "f t"], batch: FleetBatch, nowhere: float | Array = 0.0
+) -> Array:
     """The table as one row of cells; `nowhere` stands behind for no feeder."""
     tail = jnp.full(batch.slots, nowhere, table.dtype)
     return jnp.concatenate([table.ravel(), tail])

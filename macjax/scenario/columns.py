@@ -55,12 +55,10 @@ class Source:
 
     Arguments:
         text_tables: tables from CSV files, in which everything is text.
-        keep: the frames belong to the user, so extra columns are copied.
         zone: zone of the scenario, to explain local times.
     """
 
     text_tables: frozenset[str] = frozenset()
-    keep: bool = False
     zone: str | None = None
 
 
@@ -80,7 +78,7 @@ def clean_table(table: Table, frame: pd.DataFrame, source: Source) -> CleanTable
             _read(clean, column, frame[column.name], from_text, source.zone)
     _fill_absent(clean)
     _check_columns(clean)
-    _keep_extra(clean, frame, source.keep)
+    _keep_extra(clean, frame)
     return clean
 
 
@@ -260,12 +258,12 @@ def _check_range(
     return values
 
 
-def _keep_extra(clean: CleanTable, frame: pd.DataFrame, copy: bool) -> None:
+def _keep_extra(clean: CleanTable, frame: pd.DataFrame) -> None:
     """Keep the columns beyond the schema and say once that nothing reads them."""
     extra = [name for name in frame.columns if name not in clean.table.names]
     for name in extra:
-        series = frame[name].reset_index(drop=True)
-        clean.extra[name] = series.copy() if copy else series
+        # Before pandas 3 this copies, since then it is safe without.
+        clean.extra[name] = frame[name].reset_index(drop=True)
     if not extra:
         return
     words = []

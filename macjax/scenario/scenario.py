@@ -122,8 +122,7 @@ class Scenario:
             if not isinstance(frame, pd.DataFrame)
         ]
         frames = {k: v for k, v in frames.items() if isinstance(v, pd.DataFrame)}
-        source = Source(keep=True)
-        checked = check(keys, frames, vehicle_to_grid=flag, source=source, found=found)
+        checked = check(keys, frames, vehicle_to_grid=flag, found=found)
         _announce(checked)
         return cls(checked, flag)
 

@@ -84,7 +84,7 @@ def check(
     if keys is not None:
         header, zone, header_faults = check_header(keys)
     faults += header_faults
-    source = Source(source.text_tables, source.keep, zone)
+    source = Source(source.text_tables, zone)
     clean = {
         name: clean_table(table, frames[name], source)
         for name, table in TABLES.items()

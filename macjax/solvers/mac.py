@@ -128,7 +128,7 @@ class Run:
     energy: Fleet_u = ()
     load: Any = None
     price: Any = None
-    best_energy: Fleet_u | None = None
+    best_energy: Any = None
     best_objective: float = np.inf
     best_price: Any = None
     best_bound: float = -np.inf

@@ -294,48 +294,10 @@ class Report(NamedTuple):
 def proximal_step(
     problem: Problem, state: ProximalState
 ) -> tuple[ProximalState, Report]:
-    """One proximal step: Newton steps on the prices, then a new centre.
+    """One proximal step: Newton steps on the prices, then a new centre."""
 
-    A step is taken if the merit rises or the gradient falls, else it is halved, and
-    given up after `HALVINGS`. Damping falls with each full step and rises otherwise.
-    """
-
-    def inner(carry: _Inner) -> _Inner:
-        trial = carry.at.price + carry.length * carry.direction
-        new = evaluate(problem, state, trial)
-        begins = carry.length == 0
-        better = (new.merit > carry.at.merit) | (new.norm < 0.9 * carry.at.norm)
-        taken = begins | better
-        given_up = ~taken & (carry.length <= 0.5**HALVINGS)
-        at = jax.tree.map(lambda n, o: jnp.where(taken, n, o), new, carry.at)
-        first = jnp.where(begins, new.norm, carry.first)
-        full = carry.length == 1
-        damping = carry.damping * jnp.where(full & taken, 1 / 3, 1)
-        partly = ~begins & ~full & taken
-        rise = 2 / jnp.where(carry.length > 0, carry.length, 1)
-        damping = damping * jnp.where(partly | given_up, rise, 1)
-        damping = jnp.clip(damping, LEAST_DAMPING, 1)
-        open_ = (at.norm > INNER_DROP * first) & (carry.newton < NEWTON_STEPS)
-        open_ = open_ & (damping < 1)
-        turns = (taken | given_up) & open_
-
-        def turn(_):
-            return newton_direction(problem, state, at, damping)
-
-        def keep(_):
-            return carry.direction, jnp.zeros_like(carry.products)
-
-        direction, products = jax.lax.cond(turns, turn, keep, None)
-        return _Inner(
-            at=at,
-            direction=direction,
-            length=jnp.where(turns, 1, carry.length / 2),
-            first=first,
-            newton=carry.newton + turns,
-            products=carry.products + products,
-            damping=damping,
-            done=(taken | given_up) & ~open_,
-        )
+    def step(inner: _Inner) -> _Inner:
+        return _inner_step(problem, state, inner)
 
     shapes = jax.eval_shape(evaluate, problem, state, state.price)
     blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
@@ -350,7 +312,52 @@ def proximal_step(
         damping=jnp.minimum(state.damping, 0.3),
         done=jnp.zeros((), bool),
     )
-    end = jax.lax.while_loop(lambda carry: ~carry.done, inner, start)
+    end = jax.lax.while_loop(lambda inner: ~inner.done, step, start)
     at = end.at
     state = ProximalState(at.energy, at.load, at.price, state.gain, end.damping)
     return state, Report(end.newton, end.products, end.first, at.norm)
+
+
+def _inner_step(problem: Problem, state: ProximalState, inner: _Inner) -> _Inner:
+    """Evaluate one trial; take it, halve it, or turn to a new direction.
+
+    A trial is taken if the merit rises or the gradient falls, and given up after
+    `HALVINGS`. Damping falls with each full step that is taken and rises otherwise.
+    The first trial has length 0: it only evaluates the start.
+    """
+    new = evaluate(problem, state, inner.at.price + inner.length * inner.direction)
+    begins = inner.length == 0
+    better = (new.merit > inner.at.merit) | (new.norm < 0.9 * inner.at.norm)
+    taken = begins | better
+    given_up = ~taken & (inner.length <= 0.5**HALVINGS)
+    at = jax.tree.map(lambda n, o: jnp.where(taken, n, o), new, inner.at)
+    first = jnp.where(begins, new.norm, inner.first)
+
+    full = taken & (inner.length == 1)
+    short = (taken & ~begins & ~full) | given_up
+    rise = 2 / jnp.where(begins, 1, inner.length)
+    damping = inner.damping * jnp.where(full, 1 / 3, jnp.where(short, rise, 1))
+    damping = jnp.clip(damping, LEAST_DAMPING, 1)
+
+    unsolved = (at.norm > INNER_DROP * first) & (inner.newton < NEWTON_STEPS)
+    unsolved = unsolved & (damping < 1)
+    settled = taken | given_up
+
+    def turn(_):
+        return newton_direction(problem, state, at, damping)
+
+    def keep(_):
+        return inner.direction, jnp.zeros_like(inner.products)
+
+    turns = settled & unsolved
+    direction, products = jax.lax.cond(turns, turn, keep, None)
+    return _Inner(
+        at=at,
+        direction=direction,
+        length=jnp.where(turns, 1, inner.length / 2),
+        first=first,
+        newton=inner.newton + turns,
+        products=inner.products + products,
+        damping=damping,
+        done=settled & ~unsolved,
+    )

@@ -348,7 +348,7 @@ def test_baseline_runs_the_method_named(library, folder, tmp_path):
 def test_certify_reads_a_solution_and_judges_the_gap(library, tmp_path, capsys):
     folder = saved(tmp_path, "mac")
     assert run("certify", folder) == 0
-    assert library.calls[-1] == ("certify", (MAC.scenario, MAC), {})
+    assert library.calls[-1] == ("certify", (MAC.scenario, MAC), {"prices": None})
     assert "certificate: feasible" in capsys.readouterr().out
     assert run("certify", folder, "--gap", "1e-3") == 0
     assert run("certify", folder, "--gap", "1e-4") == 1

@@ -5,6 +5,10 @@ North and south have 2 kW to spare at all hours; each car needs 8 kWh of trips b
 """
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -111,14 +115,54 @@ def test_hard_capacity_that_cannot_hold_ends_with_3(tmp_path, capsys):
     assert "north" in record["message"]
 
 
-def test_limits_end_with_1_and_write_what_there_is(street, tmp_path, capsys):
-    out = tmp_path / "out"
-    options = ("--objective", "energy:0.1 + smoothing:1", "--gap", "1e-12")
-    code, shown = run(
-        capsys, "solve", street, *options, "--time-limit", 0, "--out", out
-    )
+HARD = """builder = "synthetic"
+[arguments]
+evs = 60
+slots = 48
+kind = "hard"
+[solve]
+gap = 1e-9
+"""
+
+
+def test_limits_end_with_1_and_write_what_there_is(tmp_path, capsys):
+    (tmp_path / "hard.toml").write_text(HARD, encoding="utf-8")
+    options = ("solve", tmp_path / "hard.toml", "--out", tmp_path / "out")
+    code, shown = run(capsys, *options, "--time-limit", 0)
     assert code == 1
-    assert macjax.Solution.read(out).status == "time_limit"
+    assert "Raise time_limit" in shown.out
+    read = macjax.Solution.read(tmp_path / "out")
+    assert read.status == "time_limit"
+    assert macjax.certify(read.scenario, read).feasible
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_ends_the_solve_with_the_best_so_far(tmp_path, number, code):
+    """The signal comes at the first line of progress, within the iterations."""
+    (tmp_path / "hard.toml").write_text(HARD, encoding="utf-8")
+    command = [sys.executable, "-m", "macjax", "solve", "hard.toml", "--out", "out"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        for line in process.stderr:
+            if line.strip().startswith("0 "):
+                process.send_signal(number)
+                break
+        rest = process.stderr.read()
+    assert process.returncode == code, rest
+    assert "Traceback" not in rest
+    read = macjax.Solution.read(tmp_path / "out")
+    assert read.status == "interrupted"
+    assert macjax.certify(read.scenario, read).feasible
 
 
 @pytest.mark.parametrize(

@@ -296,6 +296,8 @@ def test_absent_optional_columns_take_their_defaults():
 def test_the_users_frames_are_neither_changed_nor_shared():
     arguments = good()
     before = good()
+    for tables in (arguments, before):
+        tables["trips"]["extra"] = [1.0, 2.0]
     scenario = Scenario.from_frames(**arguments)
     for name in TABLE_NAMES:
         pd.testing.assert_frame_equal(arguments[name], before[name])
@@ -303,6 +305,7 @@ def test_the_users_frames_are_neither_changed_nor_shared():
     arguments["stays"].loc[0, "vehicle_id"] = "other"
     arguments["stays"].loc[0, "departure"] = at(3)
     arguments["vehicles"]["weight"] *= 7
+    arguments["trips"].loc[0, "extra"] = 99.0
     arguments["feeder_profile"].loc[3, "base_kw"] = 999.0
     assert_same(scenario, Scenario.from_frames(**before))
 

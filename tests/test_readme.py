@@ -1,0 +1,43 @@
+"""What the README shows runs, and the files and options it names are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
+    from matplotlib import pyplot
+
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)
+    pyplot.close("all")
+    shown = capsys.readouterr().out
+    assert names["mac"].status == "solved"
+    assert "feasible" in shown and "NOT feasible" not in shown
+    assert (tmp_path / "out" / "mac" / "solution.json").exists()
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
+def test_links_lead_somewhere(link):
+    assert link.startswith("http") or (ROOT / link).exists()
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"`macjax (\w+)", README))))
+def test_commands_exist(command):
+    from macjax.cli import build_parser
+
+    with pytest.raises(SystemExit) as stop:
+        build_parser().parse_args([command, "--help"])
+    assert stop.value.code == 0
+
+
+def test_targets_of_make_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"`?make (\w+)`? {4}", README)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
