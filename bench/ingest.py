@@ -182,17 +182,20 @@ def _peak_gib() -> float:
     return peak / (2**30 if sys.platform == "darwin" else 2**20)
 
 
-def _versions() -> dict:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parent,
-        check=False,
+def _git(*words: str) -> str:
+    root = Path(__file__).parents[1]
+    call = subprocess.run(
+        ["git", *words], capture_output=True, text=True, cwd=root, check=False
     )
+    return call.stdout.strip()
+
+
+def _versions() -> dict:
+    changed = _git("status", "--porcelain", "--", "macjax/scenario", "bench/ingest.py")
     return {
         "macjax": __version__,
-        "commit": commit.stdout.strip() or None,
+        "commit": _git("rev-parse", "--short", "HEAD")
+        + ("+changes" if changed else ""),
         "python": platform.python_version(),
         "pandas": pd.__version__,
         "numpy": np.__version__,

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from macjax._numerics import wide_float
 from macjax.fleet.packing import FleetBatch
 from macjax.sets.soc_tube import SocTube, shadow_prices
 
@@ -53,7 +54,7 @@ def project(
     """Projection of one block onto SOC sufficiency, weighted by 1 / gain."""
     limit = block.limit()
     lane = epsilon * block.weight / jnp.where(block.scale > 0, block.scale, 1)
-    shrink = 1 / (1 + lane * gain)
+    shrink = 1 / (1 + lane[None, None] * gain)
     center, gain = center * shrink, gain * shrink
     usable = limit > 0
     low = jnp.min(jnp.where(usable, -center / gain, 0), axis=(0, 1))
@@ -77,7 +78,8 @@ def project(
 
 def add_load(load: Array, block: FleetBatch, energy: Float[Array, "k s v"]) -> Array:
     """Add a_n u_nj of one block to the flat table of loads [kW]."""
-    power = jnp.moveaxis(energy * block.scale, 1, -1)
+    scale = jnp.expand_dims(block.scale, (-3, -2))
+    power = jnp.moveaxis(energy * scale, -2, -1)
     windows = jax.lax.ScatterDimensionNumbers(
         update_window_dims=(power.ndim - 1,),
         inserted_window_dims=(),
@@ -90,7 +92,7 @@ def add_load(load: Array, block: FleetBatch, energy: Float[Array, "k s v"]) -> A
 
 def loads(batches: tuple[FleetBatch, ...], energies: Fleet_u, table) -> Array:
     """Load of all cells [kW], in the shape and dtype of `table` (f, t)."""
-    total = flat(jnp.zeros_like(table), batches[0])
+    total = empty_row(batches[0], table)
     for batch, energy in zip(batches, energies, strict=True):
 
         def block_load(total, item):
@@ -100,9 +102,14 @@ def loads(batches: tuple[FleetBatch, ...], energies: Fleet_u, table) -> Array:
     return unflat(total, table)
 
 
+def empty_row(batch: FleetBatch, table: Float[Array, "f t"]) -> Array:
+    """A row of cells to add loads to, in the widest float."""
+    return jnp.zeros(table.size + batch.slots, wide_float())
+
+
 def unflat(row: Array, table: Float[Array, "f t"]) -> Float[Array, "f t"]:
-    """The cells of feeders, as a table in the shape of `table`."""
-    return row[: table.size].reshape(table.shape)
+    """The cells of feeders, as a table in the shape and dtype of `table`."""
+    return row[: table.size].reshape(table.shape).astype(table.dtype)
 
 
 def cell_sums(batches: tuple[FleetBatch, ...], table):

@@ -49,16 +49,19 @@ class FleetBatch(eqx.Module):
 
     def limit(self) -> Float[Array, "*b k s v"]:
         """Most energy into the battery at each opportunity, slot_kwh x overlap."""
-        slot = jnp.arange(self.slots, dtype=self.begin.dtype)[:, None]
+        slot = self._slot(self.begin.dtype)
         begin, end = self.begin[..., None, :], self.end[..., None, :]
         overlap = jnp.minimum(end, slot + 1) - jnp.maximum(begin, slot)
         return self.slot_kwh[..., None, :] * jnp.clip(overlap, 0, 1)
 
     def cell(self) -> Int[Array, "*b k s v"]:
         """Cell of each opportunity in the flat table."""
-        return (
-            self.base[..., None, :] + jnp.arange(self.slots, dtype=jnp.int32)[:, None]
-        )
+        return self.base[..., None, :] + self._slot(self.base.dtype)
+
+    def _slot(self, dtype) -> Array:
+        """0 .. S - 1 along the axis of opportunities."""
+        shape = (1,) * (self.base.ndim - 1) + (self.slots, 1)
+        return jnp.arange(self.slots, dtype=dtype).reshape(shape)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -133,7 +133,7 @@ def _solve(search, response, tube, end, next_trial):
     finite_upper = jnp.where(jnp.isfinite(tube.upper), jnp.abs(tube.upper), 0)
     finite_lower = jnp.where(jnp.isfinite(tube.lower), jnp.abs(tube.lower), 0)
     scale = jnp.max(finite_upper, axis=0) + jnp.max(finite_lower, axis=0)
-    tolerance = 16 * jnp.finfo(dtype).eps * jnp.maximum(scale, 1e-3)
+    tolerance = 16 * jnp.finfo(dtype).eps * jnp.maximum(scale, 1e-3)[None]
     end = jnp.asarray(end, dtype)
 
     def unfinished(search: _Search) -> Bool[Array, ""]:

@@ -22,7 +22,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from macjax.fleet.operators import Fleet_u, add_load, flat, loads, project, unflat
+from macjax.fleet.operators import (
+    Fleet_u,
+    add_load,
+    empty_row,
+    flat,
+    loads,
+    project,
+    unflat,
+)
 from macjax.objectives.feeder import prox
 from macjax.solvers.problem import Problem
 
@@ -112,8 +120,7 @@ def step(problem: Problem, state: AdmmState) -> tuple[AdmmState, Fleet_u, Array]
     lift = flat(dual, batch)
     gain = flat(1 / state.rho, batch, jnp.mean(1 / state.rho))
     epsilon = problem.terms.epsilon
-    row = flat(jnp.zeros_like(state.load), batch)
-    total, relaxed_total = row, row
+    total = relaxed_total = empty_row(batch, state.load)
     energies, relaxed = [], []
     for batch, before in zip(problem.batches, state.relaxed, strict=True):
 

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from macjax._numerics import wide_float, wide_sum
 from macjax.fleet.operators import flat
 from macjax.objectives.dual_prices import clip_prices, unused_price
 from macjax.objectives.feeder import conjugate
@@ -35,7 +36,7 @@ def dual_bound(problem: Problem, price: Float[Array, "f t"]):
     """
     terms = problem.terms
     price = clip_prices(terms, unused_price(terms, price, problem.active))
-    feeders = -jnp.sum(conjugate(terms, price))
+    feeders = -wide_sum(conjugate(terms, price))
     return feeders + vehicle_cost(problem, price), price
 
 
@@ -74,7 +75,7 @@ def _linear_cost(problem: Problem, row: Array) -> Array:
         theta = levels[jnp.clip(found, 0, row.shape[0] - 1).astype(jnp.int32)]
         gain = jnp.minimum(0, row[cell] - theta[:, None])
         each = jnp.sum(limit * gain, axis=(0, 1)) + _path_cost(block, theta)
-        return cost + jnp.sum(block.scale * each, dtype=cost.dtype), None
+        return cost + wide_sum(block.scale * each), None
 
     return _over_blocks(problem, block_cost, row)
 
@@ -90,27 +91,27 @@ def _smooth_cost(problem: Problem, row: Array) -> Array:
         def response(trial):
             total = slope = jnp.zeros_like(trial)
             for s in range(block.slots):
-                energy = (trial - price[:, s]) / curve
+                energy = (trial - price[:, s]) / curve[None]
                 inside = (energy > 0) & (energy < limit[:, s])
                 total = total + jnp.clip(energy, 0, limit[:, s])
-                slope = slope + jnp.where(inside, 1 / curve, 0)
+                slope = slope + jnp.where(inside, 1 / curve[None], 0)
             return total, slope
 
         low = jnp.min(price, axis=(0, 1))
-        high = jnp.max(price + curve * limit, axis=(0, 1))
+        bend = curve[None, None]
+        high = jnp.max(price + bend * limit, axis=(0, 1))
         theta, _ = shadow_prices(response, SocTube(block.lower, block.upper), low, high)
         margin = theta[:, None] - price
-        energy = jnp.clip(margin / curve, 0, limit)
-        gain = energy * (curve * energy / 2 - margin)
+        energy = jnp.clip(margin / bend, 0, limit)
+        gain = energy * (bend * energy / 2 - margin)
         each = jnp.sum(gain, axis=(0, 1)) + _path_cost(block, theta)
-        return cost + jnp.sum(block.scale * each, dtype=cost.dtype), None
+        return cost + wide_sum(block.scale * each), None
 
     return _over_blocks(problem, block_cost, row)
 
 
 def _over_blocks(problem: Problem, block_cost, row: Array) -> Array:
-    # The widest float that is switched on: a million small costs are added up.
-    cost = jnp.zeros((), jnp.result_type(float))
+    cost = jnp.zeros((), wide_float())
     for batch in problem.batches:
         cost, _ = jax.lax.scan(block_cost, cost, batch)
     return cost

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from macjax._numerics import wide_sum
 from macjax._status import Status
 from macjax.fleet.operators import Fleet_u, flat, loads, project
 from macjax.objectives.feeder import value
@@ -61,11 +62,11 @@ def evaluate(problem: Problem, energy: Fleet_u, load, price):
 
 def objective(problem: Problem, energy: Fleet_u, load) -> Array:
     """sum_f g_f(load) + smoothing [currency]."""
-    total = jnp.sum(value(problem.terms, load), dtype=jnp.result_type(float))
+    total = wide_sum(value(problem.terms, load))
     if problem.smooth:
         for batch, u in zip(problem.batches, energy, strict=True):
             squares = jnp.sum(u**2, axis=(1, 2)) * batch.weight
-            total += problem.terms.epsilon / 2 * jnp.sum(squares, dtype=total.dtype)
+            total += wide_sum(problem.terms.epsilon / 2 * squares)
     return total
 
 

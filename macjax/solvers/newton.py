@@ -26,7 +26,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from macjax.fleet.operators import Fleet_u, add_load, flat, project, unflat
+from macjax._numerics import wide_float, wide_sum
+from macjax.fleet.operators import (
+    Fleet_u,
+    add_load,
+    empty_row,
+    flat,
+    project,
+    unflat,
+)
 from macjax.fleet.packing import FleetBatch
 from macjax.objectives.feeder import prox, value
 from macjax.objectives.sensitivity import (
@@ -80,12 +88,12 @@ class Curvature(NamedTuple):
     """A J A' of one bucket.
 
     Arguments:
-        power: a g on opportunities strictly inside, 0 elsewhere.
+        gain: g on opportunities strictly inside, 0 elsewhere.
         share: 1 / sum of g over the run, 0 on the free last run.
         joined: whether a piece and the next share a run.
     """
 
-    power: Float[Array, "*b k s v"]
+    gain: Float[Array, "*b k s v"]
     share: Float[Array, "*b k v"]
     joined: Array
 
@@ -100,8 +108,8 @@ def evaluate(problem: Problem, state: ProximalState, price: Array) -> Evaluation
     batch = problem.batches[0]
     row, gain = flat(price, batch), flat(state.gain, batch, jnp.mean(state.gain))
     epsilon = problem.terms.epsilon
-    total = jnp.zeros_like(row)
-    distance = jnp.zeros((), jnp.result_type(float))
+    total = empty_row(problem.batches[0], price)
+    distance = jnp.zeros((), wide_float())
     energies, shadows = [], []
     for batch, before in zip(problem.batches, state.energy, strict=True):
 
@@ -113,7 +121,7 @@ def evaluate(problem: Problem, state: ProximalState, price: Array) -> Evaluation
             energy, shadow = project(block, before - g * row[cell], g, epsilon)
             moved = jnp.sum((energy - before) ** 2 / g, axis=(0, 1)) * block.scale
             smooth = epsilon * block.weight * jnp.sum(energy**2, axis=(0, 1))
-            distance += jnp.sum(moved + smooth, dtype=distance.dtype) / 2
+            distance += wide_sum(moved + smooth) / 2
             return (add_load(total, block, energy), distance), (energy, shadow)
 
         (total, distance), (energy, shadow) = jax.lax.scan(
@@ -125,9 +133,10 @@ def evaluate(problem: Problem, state: ProximalState, price: Array) -> Evaluation
     gradient = jnp.where(problem.active, load - copies, 0)
     # An exact limit may be left by a rounding; it counts 0 here.
     feeders = value(problem.terms, copies)
-    merit = jnp.sum(jnp.where(jnp.isfinite(feeders), feeders, 0))
-    merit += jnp.sum(jnp.where(problem.active, price * gradient, 0))
-    merit += jnp.sum(jnp.where(problem.active, (copies - state.load) ** 2 / tau, 0)) / 2
+    merit = wide_sum(jnp.where(jnp.isfinite(feeders), feeders, 0))
+    merit += wide_sum(jnp.where(problem.active, price * gradient, 0))
+    moved = jnp.where(problem.active, (copies - state.load) ** 2 / tau, 0)
+    merit += wide_sum(moved) / 2
     return Evaluation(
         price=price,
         merit=merit + distance,
@@ -165,7 +174,7 @@ def _block_curvature(block: FleetBatch, energy, shadow, gain, epsilon) -> Curvat
     limit = block.limit()
     lane = epsilon * block.weight / jnp.where(block.scale > 0, block.scale, 1)
     gain = gain[block.cell()]
-    gain = gain / (1 + lane * gain)
+    gain = gain / (1 + lane[None, None] * gain)
     inside = jnp.where((energy > 0) & (energy < limit), gain, 0)
     following = jnp.concatenate([shadow[1:], jnp.zeros_like(shadow[:1])])
     joined = (shadow == following).at[-1].set(False)
@@ -180,13 +189,13 @@ def _block_curvature(block: FleetBatch, energy, shadow, gain, epsilon) -> Curvat
     total = _over_run(jnp.sum(inside, axis=1), joined)
     bound = ~free & (total > 0)
     share = jnp.where(bound, 1 / jnp.where(bound, total, 1), 0)
-    return Curvature(inside * block.scale, share, joined)
+    return Curvature(inside, share, joined)
 
 
 def curvature(problem: Problem, state: ProximalState, at: Evaluation):
     """J of all vehicles at an evaluation, and the diagonal of A J A'."""
     gain = flat(state.gain, problem.batches[0], jnp.mean(state.gain))
-    diagonal = jnp.zeros_like(gain)
+    diagonal = empty_row(problem.batches[0], state.gain)
     curves = []
     for batch, energy, shadow in zip(
         problem.batches, at.energy, at.shadow, strict=True
@@ -195,9 +204,7 @@ def curvature(problem: Problem, state: ProximalState, at: Evaluation):
         def block_curve(diagonal, item):
             block, energy, shadow = item
             curve = _block_curvature(block, energy, shadow, gain, problem.terms.epsilon)
-            scale = jnp.where(block.scale > 0, block.scale, 1)
-            own = curve.power / scale
-            own = own * (1 - own * curve.share[:, None])
+            own = curve.gain * (1 - curve.gain * curve.share[:, None])
             return add_load(diagonal, block, own), curve
 
         diagonal, curve = jax.lax.scan(block_curve, diagonal, (batch, energy, shadow))
@@ -208,16 +215,15 @@ def curvature(problem: Problem, state: ProximalState, at: Evaluation):
 def apply_curvature(problem: Problem, curves, direction: Array) -> Array:
     """A J A' p."""
     row = flat(direction, problem.batches[0])
-    total = jnp.zeros_like(row)
+    total = empty_row(problem.batches[0], direction)
     for batch, curve in zip(problem.batches, curves, strict=True):
 
         def block_product(total, item):
             block, curve = item
             p = row[block.cell()]
-            scale = jnp.where(block.scale > 0, block.scale, 1)
-            moment = _over_run(jnp.sum(curve.power * p, axis=1) / scale, curve.joined)
+            moment = _over_run(jnp.sum(curve.gain * p, axis=1), curve.joined)
             mean = moment * curve.share
-            moved = curve.power * (p - mean[:, None]) / scale
+            moved = curve.gain * (p - mean[:, None])
             return add_load(total, block, moved), None
 
         total, _ = jax.lax.scan(block_product, total, (batch, curve))
@@ -356,7 +362,7 @@ def _inner_step(problem: Problem, state: ProximalState, inner: _Inner) -> _Inner
         direction=direction,
         length=jnp.where(turns, 1, inner.length / 2),
         first=first,
-        newton=inner.newton + turns,
+        newton=inner.newton + turns.astype(jnp.int32),
         products=inner.products + products,
         damping=damping,
         done=settled & ~unsolved,
