@@ -27,6 +27,7 @@ import pandas as pd
 import pyarrow as pa
 
 from macjax._version import __version__
+from macjax.fleet.packing import pack
 from macjax.scenario import Scenario
 
 STAYS = 10
@@ -158,14 +159,18 @@ def measure(folder: str) -> dict:
     scenario = Scenario(checked, None)
     windows, events = scenario.stay_windows(), scenario.trip_events()
     clock.append(time.perf_counter())
+    fleet = pack(scenario, dtype=np.float32)
+    clock.append(time.perf_counter())
     peak_gib = _peak_gib()
     _ = scenario.fingerprint
     clock.append(time.perf_counter())
-    phases = ("read_s", "validate_s", "arrays_s", "fingerprint_s")
+    phases = ("read_s", "validate_s", "arrays_s", "pack_s", "fingerprint_s")
     seconds = dict(zip(phases, np.diff(clock).round(3).tolist(), strict=True))
     return {
         "stays": len(windows.row),
         "trips": len(events.row),
+        "short_vehicles": len(fleet.chains.shortfall.vehicle),
+        "padding_share": round(fleet.waste, 3),
         **seconds,
         "start_gib": round(begin_gib, 3),
         "peak_gib": round(peak_gib, 3),
@@ -225,7 +230,8 @@ def run(arguments) -> dict:
             text=True,
         )
     measured = json.loads(child.stdout)
-    checked_s = measured["read_s"] + measured["validate_s"]
+    phases = ("read_s", "validate_s", "arrays_s", "pack_s")
+    checked_s = sum(measured[phase] for phase in phases)
     return {
         "vehicles": arguments.vehicles,
         "format": arguments.format,

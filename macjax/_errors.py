@@ -49,12 +49,15 @@ class Fault:
         object.__setattr__(self, "ids", tuple(self.ids)[:FIRST_IDS])
 
     def __str__(self) -> str:
+        text = f"{self.table}.{self.column}: {self.rule}"
+        if not self.ids and self.count == 1:
+            return text
         rows = f" [{self.count} row{'s' if self.count != 1 else ''}]"
         if not self.ids:
-            return f"{self.table}.{self.column}: {self.rule}{rows}"
+            return text + rows
         shown = ", ".join(str(i) for i in self.ids)
         more = ", ..." if self.count > len(self.ids) else ""
-        return f"{self.table}.{self.column}: {self.rule}{rows}: {shown}{more}"
+        return f"{text}{rows}: {shown}{more}"
 
 
 class DataError(MacjaxError):
