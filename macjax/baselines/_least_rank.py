@@ -16,7 +16,7 @@ h_k if it is the lower one. log2(opportunities) rounds leave one rank to every s
 
 import numpy as np
 
-from macjax.baselines._timeline import steps
+from macjax.fleet.opportunities import kth_stays
 
 
 def least_rank_charge(most, price, stay, first, low, high) -> np.ndarray:
@@ -72,7 +72,7 @@ def _ranks(vehicle, price, vehicles):
 def _marginal_ranks(rank, most, stay, chain, low, high, count):
     """Marginal rank of each stay, and S_k where it differs from that of the next."""
     stays = chain[-1]
-    ladder = list(steps(chain))
+    ladder = list(kth_stays(np.diff(chain), chain[:-1]))
     low, high = low.copy(), high.copy()
     bottom = np.zeros(stays, np.int64)
     top = np.repeat(count, np.diff(chain))

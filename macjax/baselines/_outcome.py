@@ -1,90 +1,110 @@
-"""From a simulated plan to a `Solution`: its value and the vehicles it strands."""
+"""What the simulated baselines share: how they begin, and their `Solution`.
+
+A simulated plan is valued with the objective, and the vehicles that it strands and the
+energy that it does not put back are told.
+"""
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from macjax._status import Status
-from macjax.baselines._fleet import FleetArrays
-from macjax.baselines._timeline import first_short_trips, soc_at_end
 from macjax.certificate import Certifier
+from macjax.fleet.opportunities import FEASIBLE_KWH, Chains, trips_below_reserve
+from macjax.objectives import PeakOverload
 from macjax.results import Solution
 from macjax.scenario.plan import Plan
 
-# A shortfall up to this much is rounding [kWh].
-SHORT_KWH = 1e-6
 
-
-class Simulated(NamedTuple):
-    """What a simulation hands over.
+class Simulation(NamedTuple):
+    """A simulation under way.
 
     Arguments:
-        plan: the schedule.
-        start_kwh: SOC at the start of the horizon, shape (vehicles,) [kWh].
-        charged_kwh: energy charged up to the end of each charging stay, shape (stays,)
-            [battery kWh].
+        scenario: the checked tables.
+        objective: what the plan is valued with.
+        certifier: gives the plan's value and the vehicles that are left out.
+        served: vehicles that are not left out, bool, shape (vehicles,).
         begun: `time.perf_counter()` when the simulation began [s].
     """
 
-    plan: Plan
-    start_kwh: np.ndarray
-    charged_kwh: np.ndarray
+    scenario: Any
+    objective: Any
+    certifier: Certifier
+    served: np.ndarray
     begun: float
 
+    @classmethod
+    def begin(cls, scenario, objective, on_infeasible: str = "relax") -> "Simulation":
+        """Check the scenario and prepare what values a plan.
 
-def as_solution(
-    scenario,
-    fleet: FleetArrays,
-    certifier: Certifier,
-    simulated: Simulated,
-    *,
-    method: str,
-    objective,
-    assumptions: Iterable[str],
-    settings: Mapping | None = None,
-    infeasible: pd.DataFrame | None = None,
-) -> Solution:
-    """Value a simulated plan and list the vehicles that it strands.
+        Arguments:
+            objective: None is `PeakOverload()`.
+            on_infeasible: what becomes of vehicles that cannot make their trips.
+        """
+        begun = time.perf_counter()
+        scenario.validate()
+        objective = PeakOverload() if objective is None else objective
+        certifier = Certifier(scenario, objective, on_infeasible)
+        out = scenario.vehicles["vehicle_id"].isin(certifier.dropped).to_numpy(bool)
+        return cls(scenario, objective, certifier, ~out, begun)
 
-    Arguments:
-        certifier: gives the plan's value and the vehicles that are left out.
-        method: name of the baseline.
-        objective: what the plan is valued with.
-        assumptions: sentences of the baseline.
-        settings: more entries of `Solution.settings`.
-        infeasible: vehicles that cannot make their trips, for baselines that start
-            from `initial_kwh`; a fleet that starts full has no such list.
-    """
-    dropped = certifier.dropped
-    served = ~scenario.vehicles["vehicle_id"].isin(dropped).to_numpy(bool)
-    soc = simulated.start_kwh, simulated.charged_kwh
-    stranded = stranded_vehicles(scenario, fleet, *soc, served)
-    missing = not_recharged(fleet, *soc, served)
-    return Solution(
-        scenario=scenario,
-        plan=simulated.plan,
-        status=Status.simulated,
-        message=_message(len(stranded), missing),
-        objective=certifier.objective(simulated.plan),
-        unmanaged_objective=certifier.unmanaged_objective,
-        objective_spec=objective,
-        method=method,
-        on_infeasible=certifier.on_infeasible,
-        infeasible=infeasible,
-        dropped=dropped,
-        stranded=stranded,
-        settings=dict(settings or {}) | {"not_recharged_kwh": missing},
-        assumptions=assumptions,
-        initial_kwh=simulated.start_kwh,
-        seconds={"total": time.perf_counter() - simulated.begun},
-    )
+    def solution(
+        self,
+        chains: Chains,
+        plan: Plan,
+        charged_kwh,
+        *,
+        start: str,
+        method: str,
+        assumptions: Iterable[str],
+        settings: Mapping | None = None,
+        infeasible: pd.DataFrame | None = None,
+    ) -> Solution:
+        """Value a simulated plan and list the vehicles that it strands.
+
+        Arguments:
+            chains: the charging stays.
+            plan: the schedule.
+            charged_kwh: energy charged up to the end of each charging stay, shape
+                (stays,) [battery kWh].
+            start: column of the vehicles table with the SOC at the start.
+            method: name of the baseline.
+            assumptions: sentences of the baseline.
+            settings: more entries of `Solution.settings`.
+            infeasible: vehicles that cannot make their trips, for baselines that start
+                from `initial_kwh`; a fleet that starts full has no such list.
+        """
+        scenario, certifier = self.scenario, self.certifier
+        start_kwh = scenario.vehicles[start].to_numpy(np.float64)
+        stranded = stranded_vehicles(
+            scenario, chains, start_kwh, charged_kwh, self.served
+        )
+        missing = not_recharged(scenario, chains, charged_kwh, self.served)
+        return Solution(
+            scenario=scenario,
+            plan=plan,
+            status=Status.simulated,
+            message=_message(len(stranded), missing),
+            objective=certifier.objective(plan),
+            unmanaged_objective=certifier.unmanaged_objective,
+            objective_spec=self.objective,
+            method=method,
+            on_infeasible=certifier.on_infeasible,
+            infeasible=infeasible,
+            dropped=certifier.dropped,
+            stranded=stranded,
+            settings=dict(settings or {}) | {"not_recharged_kwh": missing},
+            assumptions=assumptions,
+            initial_kwh=start_kwh,
+            seconds={"total": time.perf_counter() - self.begun},
+        )
 
 
 def stranded_vehicles(
-    scenario, fleet: FleetArrays, start_kwh, charged_kwh, served=None
+    scenario, chains: Chains, start_kwh, charged_kwh, served=None
 ) -> pd.DataFrame:
     """Vehicles that end a trip below their reserve: vehicle_id, trip, missing_kwh.
 
@@ -92,37 +112,40 @@ def stranded_vehicles(
     there [kWh].
 
     Arguments:
-        start_kwh, charged_kwh: as in `Simulated`.
+        start_kwh: SOC at the start of the horizon, shape (vehicles,) [kWh].
+        charged_kwh: energy charged up to the end of each charging stay, shape (stays,)
+            [battery kWh].
         served: vehicles to look at, shape (vehicles,), default all.
     """
-    vehicle, trip, missing = first_short_trips(
-        fleet.timeline,
-        start_kwh,
-        charged_kwh,
-        fleet.reserve_kwh,
-        SHORT_KWH,
-    )
-    if served is not None:
-        kept = served[vehicle]
-        vehicle, trip, missing = vehicle[kept], trip[kept], missing[kept]
+    short = trips_below_reserve(scenario, chains, start_kwh, charged_kwh)
+    kept = slice(None) if served is None else served[short.vehicle]
     return pd.DataFrame(
         {
-            "vehicle_id": scenario.vehicles["vehicle_id"].array.take(vehicle),
-            "trip": pd.array(trip, "Int64"),
-            "missing_kwh": missing,
+            "vehicle_id": scenario.vehicles["vehicle_id"].array.take(
+                short.vehicle[kept]
+            ),
+            "trip": pd.array(short.trip[kept], "Int64"),
+            "missing_kwh": short.missing_kwh[kept],
         }
     )
 
 
-def not_recharged(fleet: FleetArrays, start_kwh, charged_kwh, served=None) -> float:
+def not_recharged(scenario, chains: Chains, charged_kwh, served=None) -> float:
     """Energy used and not put back by the end, sum of w (SOC start - SOC end)_+ [kWh].
 
+    A vehicle that lacks `FEASIBLE_KWH` or less counts as recharged.
+
     Arguments:
-        start_kwh, charged_kwh: as in `Simulated`.
+        charged_kwh: as in `stranded_vehicles`.
         served: vehicles to count, shape (vehicles,), default all.
     """
-    end = soc_at_end(fleet.timeline, start_kwh, charged_kwh)
-    lacking = fleet.weight * np.maximum(start_kwh - end, 0.0)
+    trips, vehicles = scenario.trip_events(), len(scenario.vehicles)
+    charged = np.zeros(vehicles)
+    last = (chains.first + chains.count - 1)[chains.count > 0]
+    charged[chains.vehicle[last]] = charged_kwh[last]
+    lacking = np.bincount(trips.vehicle, trips.energy_kwh, vehicles) - charged
+    weight = scenario.vehicles["weight"].to_numpy(np.float64)
+    lacking = weight * np.where(lacking > FEASIBLE_KWH, lacking, 0.0)
     return float(lacking.sum() if served is None else lacking[served].sum())
 
 

@@ -9,20 +9,21 @@ and w_i its weight, arrivals at the same instant form a group g and share pro ra
 Every vehicle starts full. Chargers without a feeder have no limit.
 """
 
-import time
 from typing import NamedTuple
 
 import numpy as np
 
-from macjax.baselines._fleet import fleet_arrays
-from macjax.baselines._outcome import Simulated, as_solution
-from macjax.baselines._timeline import TOUCH, Timeline, grouped_cumsum
-from macjax.certificate import Certifier
-from macjax.objectives import PeakOverload
+from macjax.baselines._fleet import (
+    NOTHING_KWH,
+    FleetArrays,
+    fleet_arrays,
+    running_sums,
+    touched_slots,
+)
+from macjax.baselines._outcome import Simulation
+from macjax.fleet.opportunities import Chains
 from macjax.scenario.plan import Plan
 
-# Room that counts as none, so that rounding leaves no trace of power in the plan.
-FULL_KWH = 1e-9
 # Limits are kept to this share, so that rounding leaves no overload to count.
 BELOW = 1.0 - 1e-12
 
@@ -47,86 +48,85 @@ def first_come(scenario, objective=None):
     Returns:
         `Solution` with status `simulated`, no bound and no prices.
     """
-    begun = time.perf_counter()
-    scenario.validate()
-    objective = PeakOverload() if objective is None else objective
-    certifier = Certifier(scenario, objective, "relax")
+    simulation = Simulation.begin(scenario, objective)
     fleet = fleet_arrays(scenario)
+    used_kwh = trip_energy_before(scenario, fleet.chains)
     capacity_kw, base_kw = scenario.capacity_base()
-    charged, plan = serve_in_order(
-        fleet.timeline,
-        efficiency=fleet.efficiency,
-        weight=fleet.weight,
-        headroom_kw=np.asarray(capacity_kw) - np.asarray(base_kw),
-        dt=fleet.dt,
-        slots=fleet.slots,
-    )
-    return as_solution(
-        scenario,
-        fleet,
-        certifier,
-        Simulated(plan, fleet.battery_kwh, charged, begun),
+    charged, plan = serve_in_order(fleet, used_kwh, capacity_kw - base_kw)
+    return simulation.solution(
+        fleet.chains,
+        plan,
+        charged,
+        start="battery_kwh",
         method="first_come",
-        objective=objective,
         assumptions=ASSUMPTIONS,
     )
 
 
+def trip_energy_before(scenario, chains: Chains) -> np.ndarray:
+    """E = upper - (battery - initial), used before each charging stay, (stays,) [kWh].
+
+    Arguments:
+        chains: with the tube of SOC sufficiency.
+    """
+    battery, initial = (
+        scenario.vehicles[name].to_numpy(np.float64)
+        for name in ("battery_kwh", "initial_kwh")
+    )
+    return chains.upper - (battery - initial)[chains.vehicle]
+
+
 def serve_in_order(
-    timeline: Timeline, *, efficiency, weight, headroom_kw, dt: float, slots: int
+    fleet: FleetArrays, used_kwh, headroom_kw
 ) -> tuple[np.ndarray, Plan]:
     """Run the horizon slot by slot under the limits.
 
     Arguments:
-        efficiency: battery kWh per grid kWh, shape (vehicles,).
-        weight: vehicles per row, shape (vehicles,).
+        used_kwh: trip energy before each charging stay, shape (stays,) [kWh].
         headroom_kw: capacity - base, shape (feeders, slots) [kW].
-        dt: length of a slot [h].
 
     Returns:
         S, energy charged up to the end of each stay, shape (stays,) [battery kWh], and
         the plan.
     """
+    chains, dt = fleet.chains, fleet.dt
     # By feeder and arrival once, so that each slot only has to pick from the queue.
-    queue = np.lexsort((timeline.row, timeline.begin_h, timeline.feeder))
-    begin, end = timeline.begin_h[queue] / dt, timeline.end_h[queue] / dt
-    from_slot = np.floor(begin + TOUCH).astype(np.int64)
-    to_slot = np.maximum(np.ceil(end - TOUCH).astype(np.int64), from_slot + 1)
-    eta = np.asarray(efficiency, np.float64)[timeline.vehicle]
-    share = np.asarray(weight, np.float64)[timeline.vehicle]
+    queue = np.lexsort((chains.row, chains.begin, chains.feeder))
+    begin, end = chains.begin[queue], chains.end[queue]
+    from_slot, to_slot = touched_slots(begin, end, fleet.slots)
+    to_slot = np.maximum(to_slot, from_slot + 1)
     limit_kwh = np.maximum(headroom_kw, 0.0) * (dt * BELOW)
 
-    charged = np.zeros(timeline.vehicles)
+    charged = np.zeros(len(chains.count))
     taken = np.zeros(len(queue))
     stays, times, powers = [queue[:0]], [queue[:0]], [taken[:0]]
-    for t in range(slots):
+    for t in range(fleet.slots):
         here = np.flatnonzero((from_slot <= t) & (t < to_slot))
         stay = queue[here]
-        hours = (np.minimum(end[here], t + 1) - np.maximum(begin[here], t)) * dt
+        vehicle, eta = chains.vehicle[stay], fleet.efficiency[stay]
+        overlap = np.minimum(end[here], t + 1) - np.maximum(begin[here], t)
         asking = Asking(
-            feeder=timeline.feeder[stay],
-            arrival=timeline.begin_h[stay],
-            weight=share[stay],
-            efficiency=eta[stay],
-            most_kwh=timeline.kw[stay] * np.maximum(hours, 0.0),
-            room_kwh=timeline.used_kwh[stay] - charged[timeline.vehicle[stay]],
+            feeder=chains.feeder[stay],
+            arrival=chains.begin[stay],
+            weight=fleet.weight[stay],
+            efficiency=eta,
+            most_kwh=fleet.kw[stay] * dt * np.maximum(overlap, 0.0),
+            room_kwh=used_kwh[stay] - charged[vehicle],
         )
-        served = serve_slot(
-            asking, limit_kwh[:, t], same_vehicle(stay, timeline.vehicle[stay])
-        )
+        served = serve_slot(asking, limit_kwh[:, t], same_vehicle(stay, vehicle))
         some = served > 0
-        stay, served = stay[some], served[some]
-        np.add.at(charged, timeline.vehicle[stay], eta[stay] * served)
-        taken[stay] += eta[stay] * served
+        stay, served, gained = stay[some], served[some], (eta * served)[some]
+        np.add.at(charged, vehicle[some], gained)
+        taken[stay] += gained
         stays.append(stay)
         times.append(np.full(len(stay), t))
         powers.append(served / dt)
     plan = Plan.of(
-        timeline.row[np.concatenate(stays)],
+        chains.row[np.concatenate(stays)],
         np.concatenate(times),
         np.concatenate(powers),
     )
-    return grouped_cumsum(taken, timeline.first), plan
+    return running_sums(taken, chains.count, chains.first), plan
 
 
 class Asking(NamedTuple):
@@ -134,7 +134,7 @@ class Asking(NamedTuple):
 
     Arguments:
         feeder: feeder index, -1 for none.
-        arrival: instant of arrival [h].
+        arrival: instant of arrival [slots].
         weight: vehicles per row.
         efficiency: battery kWh per grid kWh.
         most_kwh: full power over the time in the slot [grid kWh].
@@ -150,19 +150,19 @@ class Asking(NamedTuple):
     room_kwh: np.ndarray
 
 
-def same_vehicle(stay, vehicle) -> tuple[np.ndarray, np.ndarray] | None:
+def same_vehicle(stay, vehicle) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Positions of the stays whose vehicle has several in the slot, in time order.
 
     Returns:
-        positions and the starts of their groups, or None where there are none.
+        positions, and size and start of each group; None where there are none.
     """
     order = np.argsort(stay)
     alike = np.flatnonzero(vehicle[order][1:] == vehicle[order][:-1])
     if not len(alike):
         return None
     at = order[np.union1d(alike, alike + 1)]
-    _, first = np.unique(vehicle[at], return_index=True)
-    return at, np.append(first, len(at))
+    _, first, count = np.unique(vehicle[at], return_index=True, return_counts=True)
+    return at, count, first
 
 
 def serve_slot(asking: Asking, limit_kwh, several=None) -> np.ndarray:
@@ -179,22 +179,22 @@ def serve_slot(asking: Asking, limit_kwh, several=None) -> np.ndarray:
     served = _share_out(asking, asking.room_kwh, limit_kwh)
     if several is None:
         return served
-    at, first = several
+    at, count, first = several
     for _ in range(len(at)):
         gained = asking.efficiency[at] * served[at]
         room = asking.room_kwh.copy()
-        room[at] -= grouped_cumsum(gained, first) - gained
+        room[at] -= running_sums(gained, count, first) - gained
         again = _share_out(asking, room, limit_kwh)
         change = np.abs(again - served).max()
         served = again
-        if change <= FULL_KWH:
+        if change <= NOTHING_KWH:
             break
     return served
 
 
 def _share_out(asking: Asking, room_kwh, limit_kwh) -> np.ndarray:
     """One pass over the queues: what each stay takes with this room in its battery."""
-    room = np.where(room_kwh > FULL_KWH, room_kwh, 0.0)
+    room = np.where(room_kwh > NOTHING_KWH, room_kwh, 0.0)
     want = np.minimum(asking.most_kwh, room / asking.efficiency)
     feeder, arrival = asking.feeder, asking.arrival
     if not len(feeder):

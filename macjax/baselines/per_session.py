@@ -10,9 +10,8 @@ this schedule lies in MAC's set; whether it does is part of the result.
 
 import numpy as np
 
-from macjax.baselines._fleet import FleetArrays, fleet_arrays
 from macjax.baselines._outcome import not_recharged, stranded_vehicles
-from macjax.baselines._tubes import fleet_tube, per_session_charge
+from macjax.fleet.opportunities import Chains, charging_chains
 
 OUTSIDE_KWH = 1e-6
 
@@ -38,14 +37,15 @@ def per_session(scenario, objective=None, **settings):
     solution = solve_tube(scenario, objective, tube="per_session", **settings)
     if solution.plan is None:
         return solution
-    fleet = fleet_arrays(scenario)
-    charged = per_session_charge(fleet.timeline, fleet.most_kwh())
-    outside = int(np.count_nonzero(outside_mac_set(fleet, charged)))
-    solution.stranded = stranded_vehicles(scenario, fleet, fleet.initial_kwh, charged)
+    chains = charging_chains(scenario)
+    charged = charging_chains(scenario, "per_session").lower
+    outside = int(np.count_nonzero(outside_mac_set(chains, charged)))
+    start_kwh = scenario.vehicles["initial_kwh"].to_numpy(np.float64)
+    solution.stranded = stranded_vehicles(scenario, chains, start_kwh, charged)
     solution.settings |= {
         "inside_mac_set": outside == 0,
         "vehicles_outside_mac_set": outside,
-        "not_recharged_kwh": not_recharged(fleet, fleet.initial_kwh, charged),
+        "not_recharged_kwh": not_recharged(scenario, chains, charged),
     }
     solution.assumptions.append(
         f"{outside} vehicles charge in a way that MAC's set does not allow, so MAC "
@@ -56,16 +56,16 @@ def per_session(scenario, objective=None, **settings):
     return solution
 
 
-def outside_mac_set(fleet: FleetArrays, charged_kwh) -> np.ndarray:
+def outside_mac_set(chains: Chains, charged_kwh) -> np.ndarray:
     """Vehicles whose running sum leaves MAC's tube, final SOC included, (vehicles,).
 
     Arguments:
+        chains: charging stays with the tube of SOC sufficiency.
         charged_kwh: energy charged up to the end of each charging stay, shape (stays,)
             [battery kWh].
     """
-    tube = fleet_tube(fleet)
-    low, high = tube.low - OUTSIDE_KWH, tube.high + OUTSIDE_KWH
+    low, high = chains.lower - OUTSIDE_KWH, chains.upper + OUTSIDE_KWH
     leaves = (charged_kwh < low) | (charged_kwh > high)
-    outside = np.zeros(fleet.timeline.vehicles, bool)
-    outside[fleet.timeline.vehicle[leaves]] = True
+    outside = np.zeros(len(chains.count), bool)
+    outside[chains.vehicle[leaves]] = True
     return outside

@@ -1,6 +1,6 @@
 """Each vehicle's cheapest charging under a tariff, ties earliest at full power.
 
-Every vehicle minimises price x energy over its own tube (`_tubes.fleet_tube`),
+Every vehicle minimises price x energy over its own tube of SOC sufficiency,
 
     min sum_j price_j u_j / eta   0 <= u_j <= most_j,   l_k <= S_k <= h_k,
 
@@ -9,20 +9,21 @@ are ordered by time and `_least_rank.least_rank_charge` solves it exactly.
 """
 
 import itertools
-import time
 from typing import NamedTuple
 
 import numpy as np
 
 from macjax._errors import DataError, Fault
-from macjax.baselines._fleet import FleetArrays, fleet_arrays
+from macjax.baselines._fleet import (
+    NOTHING_KWH,
+    FleetArrays,
+    fleet_arrays,
+    running_sums,
+    slot_overlaps,
+)
 from macjax.baselines._least_rank import least_rank_charge
-from macjax.baselines._outcome import Simulated, as_solution
-from macjax.baselines._timeline import grouped_cumsum, slot_overlaps
-from macjax.baselines._tubes import Tube, fleet_tube
+from macjax.baselines._outcome import Simulation
 from macjax.baselines.tariffs import tariff_prices
-from macjax.certificate import Certifier
-from macjax.objectives import PeakOverload
 from macjax.scenario.plan import Plan
 
 ASSUMPTIONS = (
@@ -35,8 +36,6 @@ ASSUMPTIONS = (
 
 # Vehicles go through in blocks of about this many opportunities, to bound memory.
 BLOCK = 2_000_000
-# Energy that counts as none, so that rounding leaves no trace of power in the plan.
-NOTHING_KWH = 1e-9
 
 
 def time_of_use(scenario, tariff, objective=None, on_infeasible: str = "relax"):
@@ -54,30 +53,25 @@ def time_of_use(scenario, tariff, objective=None, on_infeasible: str = "relax"):
     Returns:
         `Solution` with status `simulated`, no bound and no prices.
     """
-    begun = time.perf_counter()
-    scenario.validate()
-    objective = PeakOverload() if objective is None else objective
-    certifier = Certifier(scenario, objective, on_infeasible)
-    if on_infeasible == "error" and len(certifier.infeasible):
-        raise _infeasible(certifier.infeasible["vehicle_id"].tolist())
+    simulation = Simulation.begin(scenario, objective, on_infeasible)
+    infeasible = simulation.certifier.infeasible
+    if on_infeasible == "error" and len(infeasible):
+        raise _infeasible(infeasible["vehicle_id"].tolist())
     prices = tariff_prices(scenario, tariff)
     every_cell = np.vstack([prices.feeders, prices.elsewhere])
     fleet = fleet_arrays(scenario)
-    charged, taken = cheapest_charging(fleet, fleet_tube(fleet), every_cell)
-    dropped = scenario.vehicles["vehicle_id"].isin(certifier.dropped).to_numpy(bool)
-    dropped = dropped[fleet.timeline.vehicle]
-    charged = np.where(dropped, 0.0, charged)
-    taken = taken.of(~dropped[taken.stay])
-    return as_solution(
-        scenario,
-        fleet,
-        certifier,
-        Simulated(taken.plan(fleet), fleet.initial_kwh, charged, begun),
+    charged, taken = cheapest_charging(fleet, every_cell)
+    served = simulation.served[fleet.chains.vehicle]
+    taken = taken.of(served[taken.stay])
+    return simulation.solution(
+        fleet.chains,
+        taken.plan(fleet),
+        np.where(served, charged, 0.0),
+        start="initial_kwh",
         method="time_of_use",
-        objective=objective,
         assumptions=(*ASSUMPTIONS, *prices.notes),
         settings={"tariff": prices.name, "energy_cost": taken.cost(fleet, every_cell)},
-        infeasible=certifier.infeasible,
+        infeasible=infeasible,
     )
 
 
@@ -94,79 +88,73 @@ def _infeasible(ids: list) -> DataError:
 
 
 class Taken(NamedTuple):
-    """Energy drawn by charging stays in slots; shape (entries,) each.
+    """Power drawn by charging stays in slots; shape (entries,) each.
 
     Arguments:
-        stay: position in the timeline.
+        stay: position in the chains.
         slot: slot of the horizon.
-        grid_kwh: energy from the grid by one vehicle of the row [kWh].
+        kw: average power from the grid of one vehicle of the row [kW].
     """
 
     stay: np.ndarray
     slot: np.ndarray
-    grid_kwh: np.ndarray
+    kw: np.ndarray
 
     def of(self, keep) -> "Taken":
         """The entries in `keep`."""
-        return Taken(self.stay[keep], self.slot[keep], self.grid_kwh[keep])
+        return Taken(self.stay[keep], self.slot[keep], self.kw[keep])
 
     def plan(self, fleet: FleetArrays) -> Plan:
-        """The same as average power per slot."""
-        row = fleet.timeline.row[self.stay]
-        return Plan.of(row, self.slot, self.grid_kwh / fleet.dt)
+        """The same by rows of the stays table."""
+        return Plan.of(fleet.chains.row[self.stay], self.slot, self.kw)
 
     def cost(self, fleet: FleetArrays, price) -> float:
         """What it costs, weights counted; `price` as in `cheapest_charging`."""
-        line = fleet.timeline
-        paid = price[line.feeder[self.stay], self.slot]
-        weight = fleet.weight[line.vehicle[self.stay]]
-        return float(np.sum(weight * paid * self.grid_kwh))
+        paid = price[fleet.chains.feeder[self.stay], self.slot]
+        return float(np.sum(fleet.weight[self.stay] * paid * self.kw) * fleet.dt)
 
 
 def cheapest_charging(
-    fleet: FleetArrays, tube: Tube, price, block: int = BLOCK
+    fleet: FleetArrays, price, block: int = BLOCK
 ) -> tuple[np.ndarray, Taken]:
     """The cheapest point of every vehicle's tube, vehicles block by block.
 
     Arguments:
-        tube: bounds of each charging stay; every vehicle must be able to meet them.
+        fleet: every vehicle must be able to meet the tube of its chains.
         price: per feeder and, last, for chargers without a feeder, shape
             (feeders + 1, slots) [currency per grid kWh].
         block: how many opportunities go through at once, about.
 
     Returns:
         S, energy charged up to the end of each stay, shape (stays,) [battery kWh];
-        the energy drawn.
+        the power drawn.
     """
-    line = fleet.timeline
-    held = np.ceil(line.end_h / fleet.dt) - np.floor(line.begin_h / fleet.dt)
-    before = np.concatenate([[0.0], np.cumsum(held)])[line.first]
+    chains = fleet.chains
+    first = np.append(chains.first, len(chains.row))
+    held = np.ceil(chains.end) - np.floor(chains.begin)
+    before = np.concatenate([[0.0], np.cumsum(held)])[first]
     cuts = np.searchsorted(before, np.arange(block, before[-1], block))
-    cuts = np.unique(np.concatenate([[0], cuts, [line.vehicles]]))
-    total = np.zeros(len(line.row))
-    parts = [Taken(line.row[:0], line.row[:0], total[:0])]
+    cuts = np.unique(np.concatenate([[0], cuts, [len(chains.count)]]))
+    total = np.zeros(len(chains.row))
+    parts = [Taken(chains.row[:0], chains.row[:0], total[:0])]
     for low, high in itertools.pairwise(cuts):
-        some = slice(line.first[low], line.first[high])
-        stay, slot, hours = slot_overlaps(
-            line.begin_h[some], line.end_h[some], fleet.dt, fleet.slots
+        some = slice(first[low], first[high])
+        own, slot, overlap = slot_overlaps(
+            chains.begin[some], chains.end[some], fleet.slots
         )
-        stay += some.start
-        grid = line.kw[stay] * hours
-        eta = fleet.efficiency[line.vehicle[stay]]
-        most = grid * eta
+        stay = own + some.start
+        most = chains.slot_kwh[stay] * overlap
         used = least_rank_charge(
             most,
-            price[line.feeder[stay], slot],
-            stay - some.start,
-            line.first[low : high + 1] - some.start,
-            tube.low[some],
-            tube.high[some],
+            price[chains.feeder[stay], slot],
+            own,
+            first[low : high + 1] - some.start,
+            chains.lower[some],
+            chains.upper[some],
         )
         keep = used > NOTHING_KWH
-        drawn = np.where(used == most, grid, used / eta)
-        parts.append(Taken(stay, slot, drawn).of(keep))
-        total[some] = np.bincount(
-            (stay - some.start)[keep], used[keep], some.stop - some.start
-        )
+        part = used / np.where(most > 0, most, 1.0)
+        parts.append(Taken(stay, slot, fleet.kw[stay] * overlap * part).of(keep))
+        total[some] = np.bincount(own[keep], used[keep], some.stop - some.start)
     taken = Taken(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    return grouped_cumsum(total, line.first), taken
+    return running_sums(total, chains.count, chains.first), taken

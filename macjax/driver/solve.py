@@ -255,6 +255,8 @@ class _Work:
             self.clock.lap("certify")
             if gap <= self.settings.gap:
                 return status
+            if run.gap == 0:  # the run sees nothing left to do in its precision
+                return Status.stalled
             wanted = TIGHTER * min(wanted, run.gap)
 
     def _feeder_rows(self, table) -> np.ndarray:

@@ -50,8 +50,12 @@ def project(
     center: Float[Array, "k s v"],
     gain: Float[Array, "k s v"],
     epsilon,
+    guess: Float[Array, "k v"] | None = None,
 ) -> Answer:
-    """Projection of one block onto SOC sufficiency, weighted by 1 / gain."""
+    """Projection of one block onto SOC sufficiency, weighted by 1 / gain.
+
+    `guess` is the shadow price of a similar projection.
+    """
     limit = block.limit()
     lane = epsilon * block.weight / jnp.where(block.scale > 0, block.scale, 1)
     shrink = 1 / (1 + lane[None, None] * gain)
@@ -71,7 +75,7 @@ def project(
         return total, slope
 
     tube = SocTube(block.lower, block.upper)
-    shadow, _ = shadow_prices(response, tube, low, high)
+    shadow, _ = shadow_prices(response, tube, low, high, guess)
     energy = jnp.clip(center + shadow[:, None] * gain, 0, limit)
     return Answer(energy, shadow)
 

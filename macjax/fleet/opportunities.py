@@ -173,6 +173,39 @@ def charging_chains(scenario: Scenario, tube: str = "mobility") -> Chains:
     )
 
 
+def trips_below_reserve(
+    scenario: Scenario, chains: Chains, start_kwh: np.ndarray, charged_kwh: np.ndarray
+) -> Shortfall:
+    """The first trip of each vehicle that ends below its reserve.
+
+        missing = reserve - (start + S_k - E),   k the last stay that begins before the
+                                                 trip, E with the trip itself
+
+    Arguments:
+        scenario: validated tables.
+        chains: charging stays of the same scenario.
+        start_kwh: SOC at the start of the horizon, shape (vehicles,) [kWh].
+        charged_kwh: S, energy charged up to the end of each charging stay, shape (m,)
+            [battery kWh].
+
+    Returns:
+        `Shortfall` of the vehicles with such a trip; `missing_kwh` is that trip's.
+    """
+    columns = _vehicle_columns(scenario) | {"initial_kwh": start_kwh}
+    begin_h = chains.begin * scenario.slot_hours
+    short = _shortfall(
+        columns,
+        _TripEnergy(scenario),
+        chains.vehicle,
+        charged_kwh,
+        chains.count,
+        chains.first,
+        begin_h,
+    )
+    at = short.trip >= 0
+    return Shortfall(short.vehicle[at], short.trip[at], short.missing_kwh[at])
+
+
 def _mobility_tube(columns, trips, vehicle, before, room, count, first, begin_h):
     initial, reserve = columns["initial_kwh"], columns["reserve_kwh"]
     final = np.maximum(columns["final_kwh"], reserve)

@@ -1,6 +1,6 @@
 """Pack charging chains into padded arrays: blocks of vehicles, vehicle axis last.
 
-A charging stay is cut into pieces of at most S slots. A block holds `lanes` vehicles
+A charging stay is cut into pieces of at most S slots. A block holds LANES vehicles
 with K pieces each, and arrays of shape (b, k, v) for blocks, pieces and vehicles; an
 opportunity is (b, k, s, v), its cell `base + s` in a flat table over feeders and slots.
 Only what cannot be computed is stored: where the stay begins and ends, its power.
@@ -21,6 +21,8 @@ from macjax.fleet.opportunities import Chains, charging_chains
 from macjax.scenario.scenario import Scenario
 
 PIECE_SLOTS = (2, 4, 8, 16, 32)
+BUCKET_SIZES = (1024, 8192, 65536)  # fleets beyond each get one more bucket
+LANES = 64  # vehicles in a block: whole vectors, and few enough to stay in cache
 
 
 class FleetBatch(eqx.Module):
@@ -153,11 +155,10 @@ def pack_chains(chains: Chains, scale, weight, feeders, slots, dtype) -> Fleet:
     order = charging[np.argsort(per_vehicle[charging], kind="stable")]
     table_feeders = size_class(max(feeders, 1))
     source = _Pieces(chains, first_slot, pieces, piece_slots, per_vehicle)
-    lanes = _choose_lanes(len(order))
     batches, index, packed = [], [], 0
-    for members in _buckets(order, per_vehicle, lanes):
+    for members in _buckets(order, per_vehicle):
         batch, origin = _pack_bucket(
-            source, members, lanes, slots, table_feeders, scale, weight, dtype
+            source, members, slots, table_feeders, scale, weight, dtype
         )
         batches.append(batch)
         index.append(origin)
@@ -184,16 +185,11 @@ def _choose_piece_slots(length: np.ndarray) -> int:
     return PIECE_SLOTS[int(np.argmin(work))]
 
 
-def _choose_lanes(vehicles: int) -> int:
-    """Vehicles in a block: enough to fill vector units, few enough to stay in cache."""
-    return 128 if vehicles <= 1024 else 256
-
-
-def _buckets(order, per_vehicle, lanes) -> list[np.ndarray]:
+def _buckets(order, per_vehicle) -> list[np.ndarray]:
     """Split the sorted vehicles where the number of pieces jumps most."""
     if len(order) == 0:
         return [order]
-    limit = 1 if len(order) <= 8 * lanes else 2 if len(order) <= 64 * lanes else 3
+    limit = 1 + sum(len(order) > size for size in BUCKET_SIZES)
     sizes, starts = np.unique(per_vehicle[order], return_index=True)
     sizes = np.array([size_class(int(n)) for n in sizes])
     ends = np.append(starts[1:], len(order))
@@ -202,7 +198,7 @@ def _buckets(order, per_vehicle, lanes) -> list[np.ndarray]:
     cost[:, 0] = 0.0
     for buckets in range(1, limit + 1):
         for i in range(len(sizes)):
-            width = -(-(ends[i] - starts[: i + 1]) // lanes) * lanes
+            width = -(-(ends[i] - starts[: i + 1]) // LANES) * LANES
             total = cost[buckets - 1, : i + 1] + width * sizes[i]
             cut[buckets, i + 1] = int(np.argmin(total))
             cost[buckets, i + 1] = total.min()
@@ -237,17 +233,17 @@ class _Pieces:
         object.__setattr__(self, "first", first)
 
 
-def _pack_bucket(source, members, lanes, slots, table_feeders, scale, weight, dtype):
+def _pack_bucket(source, members, slots, table_feeders, scale, weight, dtype):
     """Scatter the pieces of some vehicles into padded (b, k, v) arrays."""
     count = source.per_vehicle[members]
     longest = size_class(int(count.max()) if len(count) else 1)
-    blocks = size_class(max(-(-len(members) // lanes), 1), 0.125)
+    blocks = size_class(max(-(-len(members) // LANES), 1), 0.125)
     lane = np.repeat(np.arange(len(members)), count)
     start = np.cumsum(count) - count
     nth = np.arange(len(lane)) - start[lane]
     piece = source.first[members][lane] + nth
-    at = (lane // lanes, nth, lane % lanes)
-    shape = (blocks, longest, lanes)
+    at = (lane // LANES, nth, lane % LANES)
+    shape = (blocks, longest, LANES)
 
     def scatter(values, fill, kind=dtype):
         out = np.full(shape, fill, kind)
@@ -259,13 +255,13 @@ def _pack_bucket(source, members, lanes, slots, table_feeders, scale, weight, dt
     feeder = chains.feeder[stay]
     nowhere = table_feeders * slots
     base = np.where(feeder >= 0, feeder * slots + slot, nowhere)
-    per_lane = np.full(blocks * lanes, -1, np.int64)
+    per_lane = np.full(blocks * LANES, -1, np.int64)
     per_lane[: len(members)] = members
     real = per_lane >= 0
 
     def by_lane(values):
         out = np.where(real, values[np.maximum(per_lane, 0)] if len(values) else 0, 0)
-        return jnp.asarray(out.reshape(blocks, lanes).astype(dtype))
+        return jnp.asarray(out.reshape(blocks, LANES).astype(dtype))
 
     batch = FleetBatch(
         base=jnp.asarray(scatter(base, nowhere, np.int32)),
@@ -283,7 +279,7 @@ def _pack_bucket(source, members, lanes, slots, table_feeders, scale, weight, dt
         slots=source.piece_slots,
     )
     index = PackIndex(
-        vehicle=per_lane.reshape(blocks, lanes),
+        vehicle=per_lane.reshape(blocks, LANES),
         stay=scatter(chains.row[stay], -1, np.int64),
         slot=scatter(slot, 0, np.int32),
     )

@@ -22,6 +22,10 @@ Neighbours that differ are cut apart: the tube binds between them, each side bec
 a chain of its own with known ends, and gets a trial price of its own by a bracketed
 Newton step on the sum over the chain. A chain whose comparison says "equal" is done.
 
+A guess of lambda is taken for right: the chain is cut where it jumps. Once all chains
+of a vehicle are done, a cut whose jump has the wrong sign is mended and the two sides
+are searched as one; a vehicle that is not done after a few passes starts anew.
+
 References: the decomposition of nested resource allocation (Vidal, Gribel, Jaillet,
 "Separable convex optimization with nested lower and upper constraints", 2019) and the
 taut-string view of it (Johnson, "A dynamic programming algorithm for the fused lasso",
@@ -39,6 +43,7 @@ from jaxtyping import Array, Bool, Float, Int
 Response = Callable[[Array], tuple[Array, Array]]
 
 MAX_PASSES = 200
+GUESS_PASSES = 5  # a vehicle that is not done after so many drops its guess
 
 
 class SocTube(eqx.Module):
@@ -67,6 +72,7 @@ def shadow_prices(
     tube: SocTube,
     low: Float[Array, " v"],
     high: Float[Array, " v"],
+    guess: Float[Array, "k v"] | None = None,
 ) -> tuple[Float[Array, "k v"], Int[Array, ""]]:
     """Shadow price of the tube at each piece of each vehicle.
 
@@ -75,14 +81,22 @@ def shadow_prices(
             both (k, v) [kWh], [kWh per unit of price].
         tube: tightened bounds; a vehicle that cannot meet them ends at `high`/`low`.
         low, high: prices at and beyond which no response moves any more.
+        guess: lambda of a similar problem; a good guess saves passes.
 
     Returns:
         lambda (k, v) with R(lambda) inside the tube, and the number of passes.
     """
     low, high = jnp.minimum(low, 0), jnp.maximum(high, 0)
     margin = 0.01 * (high - low)
-    search = _start(tube, low - margin, high + margin, 0.0)
-    return _solve(search, response, tube, 0.0, _newton_trial)
+    begin = _start(tube, low - margin, high + margin, 0.0)
+    if guess is None:
+        return _solve(begin, response, tube, 0.0, _newton_trial)
+
+    def mend(search: _Search) -> _Search:
+        return _mend(search, begin, tube)
+
+    search = _guessed(begin, jnp.clip(guess, low[None], high[None]), tube)
+    return _solve(search, response, tube, 0.0, _newton_trial, mend)
 
 
 def shadow_ranks(
@@ -112,7 +126,8 @@ def shadow_ranks(
         return total, jnp.zeros_like(total)
 
     below, passes = _solve(search, with_slope, tube, end_rank, _middle_rank)
-    return below + 0.5, passes
+    # Above the last rank no more energy is cheaper.
+    return jnp.clip(below + 0.5, 0, ranks - 1), passes
 
 
 def _start(tube, low, high, trial) -> _Search:
@@ -127,7 +142,7 @@ def _start(tube, low, high, trial) -> _Search:
     )
 
 
-def _solve(search, response, tube, end, next_trial):
+def _solve(search, response, tube, end, next_trial, mend=None):
     """Passes until every bracket has closed."""
     dtype = tube.lower.dtype
     finite_upper = jnp.where(jnp.isfinite(tube.upper), jnp.abs(tube.upper), 0)
@@ -149,7 +164,8 @@ def _solve(search, response, tube, end, next_trial):
         low = jnp.where(stuck, trial, search.low)
         high = jnp.where(stuck, trial, search.high)
         passes = search.passes + 1
-        return search._replace(low=low, high=high, trial=trial, passes=passes)
+        search = search._replace(low=low, high=high, trial=trial, passes=passes)
+        return search if mend is None else mend(search)
 
     search = jax.lax.while_loop(unfinished, one_pass, search)
     return search.trial, search.passes
@@ -233,7 +249,7 @@ def _newton_trial(search, total, slope):
     newton = search.trial + step
     middle = 0.5 * (search.low + search.high)
     inside = (newton > search.low) & (newton < search.high)
-    trial = jnp.where(inside & (search.passes % 4 != 3), newton, middle)
+    trial = jnp.where(inside & (search.passes % 8 != 7), newton, middle)
     return jnp.where(search.low < search.high, trial, search.trial)
 
 
@@ -241,3 +257,48 @@ def _middle_rank(search, total, slope):
     """The trial halfway between two ranks; the lower end where one rank is left."""
     middle = jnp.floor(0.5 * (search.low + search.high)) + 0.5
     return jnp.where(search.high - search.low > 1, middle, search.low)
+
+
+def _guessed(begin: _Search, guess, tube) -> _Search:
+    """Cut where the guess jumps, as if it were right."""
+    following = jnp.concatenate([guess[1:], jnp.zeros_like(guess[:1])])
+    edge = jnp.where(guess > following, tube.lower, tube.upper)
+    cut = (guess != following) & jnp.isfinite(edge)
+    bound = jnp.where(cut, edge, 0)
+    return begin._replace(trial=_from_cuts(guess, cut), cut=cut, bound=bound)
+
+
+def _from_cuts(price, cut):
+    """The price at the end of each chain, on the whole chain; 0 on the free last."""
+
+    def backward(following, piece):
+        price, cut = piece
+        price = jnp.where(cut, price, following)
+        return price, price
+
+    zero = jnp.zeros_like(price[0])
+    return jax.lax.scan(backward, zero, (price, cut), reverse=True)[1]
+
+
+def _mend(search: _Search, begin: _Search, tube) -> _Search:
+    """Take out cuts of a guess that are wrong, in vehicles that are done otherwise."""
+    following = jnp.concatenate([search.trial[1:], jnp.zeros_like(search.trial[:1])])
+    size = jnp.maximum(jnp.abs(search.trial), jnp.abs(following))
+    slack = 64 * jnp.finfo(size.dtype).eps * size
+    rises = following > search.trial + slack
+    falls = following < search.trial - slack
+    wrong = rises & (search.bound < tube.upper) | falls & (search.bound > tube.lower)
+    wrong = wrong & search.cut
+    wrong = wrong & (search.passes <= GUESS_PASSES)
+    done = jnp.all(search.low >= search.high, axis=0)
+    mended = done & jnp.any(wrong, axis=0)
+    anew = (search.passes == GUESS_PASSES) & (mended | ~done)
+    again = mended | anew
+    cut = search.cut & ~(wrong & mended[None]) & ~anew[None]
+    trial = jnp.where(anew[None], begin.trial, _from_cuts(search.trial, cut))
+    return search._replace(
+        low=jnp.where(again[None], begin.low, search.low),
+        high=jnp.where(again[None], begin.high, search.high),
+        trial=jnp.where(again[None], trial, search.trial),
+        cut=cut,
+    )

@@ -45,6 +45,7 @@ class AdmmState(eqx.Module):
 
     Arguments:
         relaxed: u^, over-relaxed energy [kWh].
+        shadow: shadow prices of the last projection, where the next one starts.
         load: X^, its load [kW].
         dual: y, scaled dual of each cell [kWh].
         rho: penalty of each cell [currency/(kW kWh)].
@@ -52,6 +53,7 @@ class AdmmState(eqx.Module):
     """
 
     relaxed: Fleet_u
+    shadow: tuple[Float[Array, "b k v"], ...]
     load: Float[Array, "f t"]
     dual: Float[Array, "f t"]
     rho: Float[Array, "f t"]
@@ -92,7 +94,8 @@ def begin(problem: Problem, energy: Fleet_u, price: Float[Array, "f t"]) -> Admm
     rho = start_rho(problem)
     load = loads(problem.batches, energy, price)
     zero = jnp.zeros((), jnp.int32)
-    state = AdmmState(energy, load, price / rho, rho, zero)
+    shadow = tuple(jnp.zeros_like(batch.lower) for batch in problem.batches)
+    state = AdmmState(energy, shadow, load, price / rho, rho, zero)
     warm = adapt(problem, state, rho)
     return jax.tree.map(lambda w, s: jnp.where(jnp.any(price != 0), w, s), warm, state)
 
@@ -121,14 +124,14 @@ def step(problem: Problem, state: AdmmState) -> tuple[AdmmState, Fleet_u, Array]
     gain = flat(1 / state.rho, batch, jnp.mean(1 / state.rho))
     epsilon = problem.terms.epsilon
     total = relaxed_total = empty_row(batch, state.load)
-    energies, relaxed = [], []
-    for batch, before in zip(problem.batches, state.relaxed, strict=True):
+    energies, relaxed, shadows = [], [], []
+    for item in zip(problem.batches, state.relaxed, state.shadow, strict=True):
 
         def block_step(carry, item):
-            block, before = item
+            block, before, guess = item
             cell = block.cell()
             center = before + shift[cell]
-            energy = project(block, center, gain[cell], epsilon).energy
+            energy, shadow = project(block, center, gain[cell], epsilon, guess)
             after = RELAXATION * energy + (1 - RELAXATION) * (center + lift[cell])
             after = jnp.where(block.limit() > 0, after, 0)
             total, relaxed_total = carry
@@ -136,15 +139,17 @@ def step(problem: Problem, state: AdmmState) -> tuple[AdmmState, Fleet_u, Array]
                 add_load(total, block, energy),
                 add_load(relaxed_total, block, after),
             )
-            return carry, (energy, after)
+            return carry, (energy, after, shadow)
 
-        (total, relaxed_total), (energy, after) = jax.lax.scan(
-            block_step, (total, relaxed_total), (batch, before)
+        (total, relaxed_total), (energy, after, shadow) = jax.lax.scan(
+            block_step, (total, relaxed_total), item
         )
         energies.append(energy)
         relaxed.append(after)
+        shadows.append(shadow)
     state = AdmmState(
         relaxed=tuple(relaxed),
+        shadow=tuple(shadows),
         load=unflat(relaxed_total, state.load),
         dual=dual,
         rho=state.rho,

@@ -247,7 +247,7 @@ class Run:
         gain = self.stretch / self.state.rho
         damping = jnp.asarray(1e-2, gain.dtype)
         self.state = newton.ProximalState(
-            self.energy, self.load, self.price, gain, damping
+            self.energy, self.state.shadow, self.load, self.price, gain, damping
         )
 
     def _return_to_admm(self) -> None:

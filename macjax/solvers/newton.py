@@ -58,6 +58,7 @@ class ProximalState(eqx.Module):
 
     Arguments:
         energy: u^k, feasible [kWh].
+        shadow: shadow prices of a projection near by.
         load: Z^k = P(u^k) [kW].
         price: pi [currency/kW].
         gain: g, proximal parameter of each cell [kWh kW/currency].
@@ -65,6 +66,7 @@ class ProximalState(eqx.Module):
     """
 
     energy: Fleet_u
+    shadow: tuple[Float[Array, "b k v"], ...]
     load: Float[Array, "f t"]
     price: Float[Array, "f t"]
     gain: Float[Array, "f t"]
@@ -98,8 +100,8 @@ class Curvature(NamedTuple):
     joined: Array
 
 
-def evaluate(problem: Problem, state: ProximalState, price: Array) -> Evaluation:
-    """psi and its gradient at a price table."""
+def evaluate(problem: Problem, state: ProximalState, price: Array, guess) -> Evaluation:
+    """psi and its gradient at a price table; `guess` are shadow prices near by."""
     mass = jnp.where(problem.active, problem.mass, 1)
     tau = mass * state.gain
     target = state.load + tau * price
@@ -111,21 +113,21 @@ def evaluate(problem: Problem, state: ProximalState, price: Array) -> Evaluation
     total = empty_row(problem.batches[0], price)
     distance = jnp.zeros((), wide_float())
     energies, shadows = [], []
-    for batch, before in zip(problem.batches, state.energy, strict=True):
+    for item in zip(problem.batches, state.energy, guess, strict=True):
 
         def block_step(carry, item):
             total, distance = carry
-            block, before = item
+            block, before, guess = item
             cell = block.cell()
             g = gain[cell]
-            energy, shadow = project(block, before - g * row[cell], g, epsilon)
+            energy, shadow = project(block, before - g * row[cell], g, epsilon, guess)
             moved = jnp.sum((energy - before) ** 2 / g, axis=(0, 1)) * block.scale
             smooth = epsilon * block.weight * jnp.sum(energy**2, axis=(0, 1))
             distance += wide_sum(moved + smooth) / 2
             return (add_load(total, block, energy), distance), (energy, shadow)
 
         (total, distance), (energy, shadow) = jax.lax.scan(
-            block_step, (total, distance), (batch, before)
+            block_step, (total, distance), item
         )
         energies.append(energy)
         shadows.append(shadow)
@@ -305,11 +307,11 @@ def proximal_step(
     def step(inner: _Inner) -> _Inner:
         return _inner_step(problem, state, inner)
 
-    shapes = jax.eval_shape(evaluate, problem, state, state.price)
+    shapes = jax.eval_shape(evaluate, problem, state, state.price, state.shadow)
     blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
     zero = jnp.zeros((), jnp.int32)
     start = _Inner(
-        at=blank._replace(price=state.price),
+        at=blank._replace(price=state.price, shadow=state.shadow),
         direction=jnp.zeros_like(state.price),
         length=jnp.zeros((), state.price.dtype),
         first=blank.norm,
@@ -320,7 +322,9 @@ def proximal_step(
     )
     end = jax.lax.while_loop(lambda inner: ~inner.done, step, start)
     at = end.at
-    state = ProximalState(at.energy, at.load, at.price, state.gain, end.damping)
+    state = ProximalState(
+        at.energy, at.shadow, at.load, at.price, state.gain, end.damping
+    )
     return state, Report(end.newton, end.products, end.first, at.norm)
 
 
@@ -331,7 +335,8 @@ def _inner_step(problem: Problem, state: ProximalState, inner: _Inner) -> _Inner
     `HALVINGS`. Damping falls with each full step that is taken and rises otherwise.
     The first trial has length 0: it only evaluates the start.
     """
-    new = evaluate(problem, state, inner.at.price + inner.length * inner.direction)
+    trial = inner.at.price + inner.length * inner.direction
+    new = evaluate(problem, state, trial, inner.at.shadow)
     begins = inner.length == 0
     better = (new.merit > inner.at.merit) | (new.norm < 0.9 * inner.at.norm)
     taken = begins | better

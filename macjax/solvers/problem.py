@@ -2,6 +2,7 @@
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from macjax.fleet.operators import cell_sums
@@ -48,25 +49,30 @@ def build_problem(fleet: Fleet, data: FeederTermsData, dtype) -> Problem:
     extra = fleet.table_feeders - fleet.feeders
 
     def padded(array):
-        array = jnp.asarray(array)
-        if array.ndim == 0:
-            return array.astype(dtype)
-        width = [(0, extra)] + [(0, 0)] * (array.ndim - 1)
-        array = jnp.pad(array, width)
-        return array if array.dtype == bool else array.astype(dtype)
+        array = np.asarray(array)
+        # Padded on the host: on the device each number of feeders would compile.
+        if array.ndim:
+            array = np.pad(array, [(0, extra)] + [(0, 0)] * (array.ndim - 1))
+        return jnp.asarray(array, bool if array.dtype == bool else dtype)
 
     terms = FeederTerms(**{k: padded(v) for k, v in data._asdict().items()})
     table = jnp.zeros((fleet.table_feeders, fleet.slots), dtype)
-    mass, mean_limit = cell_sums(fleet.batches, table)
-    ratios = [
-        jnp.max(b.scale / jnp.where(b.weight > 0, b.weight, 1)) for b in fleet.batches
-    ]
-    unit = jnp.max(jnp.stack(ratios))
+    mass, mean_limit, unit_scale = _sums(fleet.batches, table)
     return Problem(
         batches=fleet.batches,
         terms=terms,
         mass=mass,
         mean_limit=mean_limit,
-        unit_scale=jnp.where(unit > 0, unit, 1),
+        unit_scale=unit_scale,
         smooth=bool(data.epsilon > 0),
     )
+
+
+# Outside of jit each scan would be compiled anew in each solve.
+@eqx.filter_jit
+def _sums(batches: tuple[FleetBatch, ...], table):
+    """mass, mean_limit and unit_scale of a `Problem`."""
+    mass, mean_limit = cell_sums(batches, table)
+    ratios = [jnp.max(b.scale / jnp.where(b.weight > 0, b.weight, 1)) for b in batches]
+    unit = jnp.max(jnp.stack(ratios))
+    return mass, mean_limit, jnp.where(unit > 0, unit, 1)

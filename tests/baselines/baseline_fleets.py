@@ -9,8 +9,6 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from macjax.baselines._fleet import FleetArrays
-from macjax.baselines._timeline import build_timeline
 from macjax.scenario import Scenario
 
 
@@ -35,25 +33,6 @@ class Case:
             t | {"v": v} for v, car in enumerate(self.vehicles) for t in car["trips"]
         ]
 
-    def arrays(self) -> FleetArrays:
-        stays, trips = self.stays, self.trips
-        timeline = build_timeline(
-            len(self.vehicles),
-            row=np.array([s["row"] for s in stays], np.int64),
-            vehicle=np.array([s["v"] for s in stays], np.int32),
-            feeder=np.array([s["feeder"] for s in stays], np.int32),
-            begin_h=np.array([s["begin"] for s in stays], float),
-            end_h=np.array([s["end"] for s in stays], float),
-            kw=np.array([s["kw"] for s in stays], float),
-            trip_row=np.array([t["row"] for t in trips], np.int64),
-            trip_vehicle=np.array([t["v"] for t in trips], np.int32),
-            trip_depart_h=np.array([t["depart"] for t in trips], float),
-            trip_kwh=np.array([t["kwh"] for t in trips], float),
-        )
-        names = ("battery", "initial", "reserve", "final", "eta", "weight")
-        columns = [np.array([car[n] for car in self.vehicles], float) for n in names]
-        return FleetArrays(timeline, *columns, self.dt, self.slots)
-
     def scenario(self, turn=False, **keys) -> Scenario:
         """The same as tables; `turn` reverses the rows of all of them."""
         start = pd.Timestamp(keys.pop("start", "2026-03-06T00:00:00-08:00"))
@@ -62,9 +41,11 @@ class Case:
         ids = [f"car{v}" for v in range(len(cars))]
         feeders = [f"f{f}" for f in range(len(self.headroom))]
 
-        def at(rows, key):
-            hours = np.array([r[key] for r in rows], float)
+        def instant(hours):
             return start + pd.to_timedelta(np.round(hours * 3600), unit="s")
+
+        def at(rows, key):
+            return instant(np.array([r[key] for r in rows], float))
 
         frames = {
             "vehicles": pd.DataFrame(
@@ -111,8 +92,7 @@ class Case:
                 {
                     "feeder_id": pd.array(np.repeat(feeders, self.slots), "string"),
                     "time": np.tile(
-                        start + pd.to_timedelta(np.arange(self.slots) * self.dt, "h"),
-                        len(feeders),
+                        instant(np.arange(self.slots) * self.dt), len(feeders)
                     ),
                     "capacity_kw": 20.0,
                     "base_kw": 20.0 - self.headroom.ravel(),

@@ -8,9 +8,9 @@ import pytest
 from baseline_fleets import events, overlap, random_case
 
 from macjax import baselines
-from macjax.baselines._tubes import per_session_charge
 from macjax.baselines.per_session import outside_mac_set
 from macjax.certificate import Certifier
+from macjax.fleet.opportunities import charging_chains
 from macjax.results import Solution
 from macjax.scenario.plan import Plan
 
@@ -43,8 +43,7 @@ def spread_plan(case):
 @pytest.mark.parametrize("seed", range(20))
 def test_every_stay_gives_back_what_was_used(seed):
     case = random_case(seed, vehicles=15)
-    fleet = case.arrays()
-    charged = per_session_charge(fleet.timeline, fleet.most_kwh())
+    charged = charging_chains(case.scenario(), "per_session").lower
     expected = [
         total
         for car in case.vehicles
@@ -56,18 +55,19 @@ def test_every_stay_gives_back_what_was_used(seed):
 @pytest.mark.parametrize("seed", range(20))
 def test_outside_macs_set_is_what_the_certificate_finds(seed):
     case = random_case(seed, vehicles=1)
-    fleet = case.arrays()
-    charged = per_session_charge(fleet.timeline, fleet.most_kwh())
-    found = Certifier(case.scenario(), None, "relax").check(spread_plan(case))
-    assert outside_mac_set(fleet, charged).any() == (not found.feasible)
+    scenario = case.scenario()
+    charged = charging_chains(scenario, "per_session").lower
+    found = Certifier(scenario, None, "relax").check(spread_plan(case))
+    outside = outside_mac_set(charging_chains(scenario), charged)
+    assert outside.any() == (not found.feasible)
 
 
 def test_some_lie_inside_and_some_outside():
     outside = []
     for seed in range(20):
-        fleet = random_case(seed, vehicles=1).arrays()
-        charged = per_session_charge(fleet.timeline, fleet.most_kwh())
-        outside.append(outside_mac_set(fleet, charged).any())
+        scenario = random_case(seed, vehicles=1).scenario()
+        charged = charging_chains(scenario, "per_session").lower
+        outside.append(outside_mac_set(charging_chains(scenario), charged).any())
     assert True in outside and False in outside
 
 

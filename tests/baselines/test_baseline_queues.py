@@ -6,14 +6,16 @@ from baseline_fleets import (
     Case,
     as_dict,
     assert_same_plan,
+    events,
     first_come_loop,
     random_case,
     unmanaged_loop,
 )
 
-from macjax.baselines._timeline import first_short_trips, soc_after_trips
-from macjax.baselines.first_come import serve_in_order
-from macjax.baselines.unmanaged import charge_on_arrival, on_arrival_plan
+from macjax.baselines._fleet import fleet_arrays
+from macjax.baselines.first_come import serve_in_order, trip_energy_before
+from macjax.baselines.unmanaged import on_arrival_plan
+from macjax.fleet.opportunities import trips_below_reserve
 
 GRIDS = [(24, 1.0), (96, 0.25), (144, 1 / 6), (12, 2.0)]
 
@@ -34,22 +36,39 @@ def trip(row, depart, arrive, kwh):
 
 
 def run_unmanaged(case):
-    fleet = case.arrays()
-    charged, grid = charge_on_arrival(fleet.timeline, fleet.efficiency)
-    return fleet, charged, on_arrival_plan(fleet, grid)
+    fleet = fleet_arrays(case.scenario(), "per_session")
+    charged = fleet.chains.lower
+    return fleet, charged, on_arrival_plan(fleet, charged)
 
 
 def run_first_come(case, headroom=None):
-    fleet = case.arrays()
-    charged, plan = serve_in_order(
-        fleet.timeline,
-        efficiency=fleet.efficiency,
-        weight=fleet.weight,
-        headroom_kw=case.headroom if headroom is None else headroom,
-        dt=fleet.dt,
-        slots=fleet.slots,
-    )
+    scenario = case.scenario()
+    fleet = fleet_arrays(scenario)
+    used = trip_energy_before(scenario, fleet.chains)
+    headroom = case.headroom if headroom is None else headroom
+    charged, plan = serve_in_order(fleet, used, headroom)
     return fleet, charged, plan
+
+
+def charged_by_stay(fleet, charged):
+    """{stay row: energy} from the running sums of all vehicles [battery kWh]."""
+    chains = fleet.chains
+    own = np.diff(charged, prepend=0.0)
+    starts = chains.first[chains.count > 0]
+    own[starts] = charged[starts]
+    return dict(zip(chains.row.tolist(), own.tolist(), strict=True))
+
+
+def soc_after_trips(case, own):
+    """{trip row: SOC} of cars that start full and charge `own` by stay [kWh]."""
+    after = {}
+    for car in case.vehicles:
+        soc = car["battery"]
+        for kind, _, e in events(car):
+            soc += own[e["row"]] if kind == "stay" else -e["kwh"]
+            if kind == "trip":
+                after[e["row"]] = soc
+    return after
 
 
 def battery_kwh_by_stay(case, plan):
@@ -67,8 +86,9 @@ def test_unmanaged_equals_the_loop(seed, grid):
     fleet, charged, plan = run_unmanaged(case)
     expected, soc = unmanaged_loop(case)
     assert_same_plan(plan, expected)
-    found = soc_after_trips(fleet.timeline, fleet.battery_kwh, charged)
-    for row, value in zip(fleet.timeline.trip_row, found, strict=True):
+    found = soc_after_trips(case, charged_by_stay(fleet, charged))
+    assert found.keys() == soc.keys()
+    for row, value in found.items():
         assert value == pytest.approx(soc[row], abs=1e-9)
 
 
@@ -92,13 +112,8 @@ def test_first_come_keeps_the_limit_and_the_energy(seed):
             load[s["feeder"], slot] += kw * case.vehicles[s["v"]]["weight"]
     assert (load <= np.maximum(case.headroom, 0.0) + 1e-9).all()
     gained = battery_kwh_by_stay(case, plan)
-    line = fleet.timeline
-    own = np.diff(charged, prepend=0.0)
-    own[line.first[:-1][np.diff(line.first) > 0]] = charged[
-        line.first[:-1][np.diff(line.first) > 0]
-    ]
-    for row, kwh in zip(line.row, own, strict=True):
-        assert gained.get(int(row), 0.0) == pytest.approx(kwh, abs=1e-8)
+    for row, kwh in charged_by_stay(fleet, charged).items():
+        assert gained.get(row, 0.0) == pytest.approx(kwh, abs=1e-8)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -167,12 +182,17 @@ def test_a_second_stay_in_the_slot_knows_what_the_first_was_given():
 
 def test_stranded_is_the_first_trip_below_the_reserve():
     trips = [trip(3, 1, 2, 30.0), trip(5, 3, 4, 10.0), trip(6, 5, 6, 10.0)]
-    cars = [car([stay(0, 2, 2.5)], trips), car([], [trip(7, 1, 2, 1.0)])]
+    # Rows of the trips table that come before and between.
+    others = [trip(row, row, row + 0.5, 0.0) for row in (0, 1, 2, 4)]
+    cars = [
+        car([stay(0, 2, 2.5)], trips),
+        car([], [trip(7, 1, 2, 1.0)]),
+        car([], others),
+    ]
     case = Case(cars, np.full((1, 8), 100.0), 1.0, 8)
     fleet, charged, _ = run_unmanaged(case)
     # 40 - 30 = 10; half an hour at 10 kW brings 4; 14 - 10 = 4; 4 - 10 = -6 < 4.
-    vehicle, row, missing = first_short_trips(
-        fleet.timeline, fleet.battery_kwh, charged, fleet.reserve_kwh, 1e-6
-    )
-    assert (vehicle.tolist(), row.tolist()) == ([0], [6])
-    assert missing == pytest.approx([10.0])
+    full = np.full(len(cars), 40.0)
+    short = trips_below_reserve(case.scenario(), fleet.chains, full, charged)
+    assert (short.vehicle.tolist(), short.trip.tolist()) == ([0], [6])
+    assert short.missing_kwh == pytest.approx([10.0])

@@ -17,7 +17,7 @@ from scipy.optimize import linprog
 from macjax import baselines
 from macjax._errors import DataError
 from macjax.baselines._fleet import fleet_arrays
-from macjax.baselines.time_of_use import cheapest_charging, fleet_tube
+from macjax.baselines.time_of_use import cheapest_charging
 from macjax.certificate import Certifier
 from macjax.objectives import OverloadEnergy
 from macjax.results import compare
@@ -210,8 +210,8 @@ def test_a_free_charger_is_used_as_needed_and_no_more():
 def test_blocks_change_nothing(block):
     fleet = fleet_arrays(random_case(4, vehicles=20).scenario())
     price = np.vstack([PRICES, PRICES, 2.0 * PRICES])
-    whole = cheapest_charging(fleet, fleet_tube(fleet), price)
-    parts = cheapest_charging(fleet, fleet_tube(fleet), price, block)
+    whole = cheapest_charging(fleet, price)
+    parts = cheapest_charging(fleet, price, block)
     assert (whole[0] == parts[0]).all()
     assert all((a == b).all() for a, b in zip(whole[1], parts[1], strict=True))
 
