@@ -87,37 +87,58 @@ def _vehicle_columns(scenario: Scenario) -> dict[str, np.ndarray]:
     return {n: scenario.vehicles[n].to_numpy(np.float64) for n in names}
 
 
+def sorted_order(vehicle: np.ndarray, hours: np.ndarray, horizon: float) -> np.ndarray:
+    """Order by vehicle, then by instant; quick where the table is sorted already."""
+    keys = instant_keys(vehicle, hours, horizon)
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    if np.any(keys[1:] == keys[:-1]):
+        return np.lexsort((hours, vehicle))
+    return order
+
+
+def instant_keys(vehicle: np.ndarray, hours: np.ndarray, horizon: float) -> np.ndarray:
+    """One integer that sorts by vehicle, then by instant (to the millisecond)."""
+    ms = np.floor(np.asarray(hours) * 3.6e6 + 0.5).astype(np.int64)
+    return np.asarray(vehicle, np.int64) * (int(round(horizon * 3.6e6)) + 2) + ms
+
+
 class _TripEnergy:
-    """E(t): trip energy of a vehicle before an instant, by one sorted search."""
+    """E(t): trip energy of a vehicle before an instant, by one sorted search.
+
+    Energies are added up vehicle by vehicle, so that the rounding of a vehicle's needs
+    does not grow with the fleet.
+    """
 
     def __init__(self, scenario: Scenario):
         self.row, vehicle, depart_h, _, energy = scenario.trip_events()
-        order = np.lexsort((depart_h, vehicle))
+        self.horizon = scenario.slots * scenario.slot_hours
+        order = sorted_order(vehicle, depart_h, self.horizon)
         self.row = np.asarray(self.row)[order]
         self.vehicle = np.asarray(vehicle, np.int64)[order]
         self.depart_h = np.asarray(depart_h)[order]
-        self.energy = np.asarray(energy, np.float64)[order]
-        self._horizon_ms = int(round(scenario.slots * scenario.slot_hours * 3.6e6)) + 2
         self._keys = self.key(self.vehicle, self.depart_h)
         vehicles = len(scenario.vehicles)
-        self.total = np.bincount(self.vehicle, self.energy, vehicles)[:vehicles]
-        running = np.cumsum(self.energy)
-        self._before = np.concatenate([[0.0], running])
-        self.first = np.searchsorted(self.vehicle, np.arange(vehicles))
+        count = np.bincount(self.vehicle, minlength=vehicles)
+        self.first = np.cumsum(count) - count
+        # Energy used by the end of each trip, that trip included [kWh].
+        self.used = np.asarray(energy, np.float64)[order]
+        for k, at in enumerate(kth_stays(count, self.first)):
+            if k > 0:
+                self.used[at] += self.used[at - 1]
+        self.total = np.zeros(vehicles)
+        some = count > 0
+        self.total[some] = self.used[(self.first + count - 1)[some]]
 
     def key(self, vehicle: np.ndarray, hours: np.ndarray) -> np.ndarray:
-        """One integer that sorts by vehicle, then by instant (to the millisecond)."""
-        ms = np.floor(np.asarray(hours) * 3.6e6 + 0.5).astype(np.int64)
-        return np.asarray(vehicle, np.int64) * self._horizon_ms + ms
+        """Keys of instants that compare with those of the trips."""
+        return instant_keys(vehicle, hours, self.horizon)
 
     def before(self, vehicle: np.ndarray, hours: np.ndarray) -> np.ndarray:
         """Energy of the trips of `vehicle` that departed before `hours` [kWh]."""
         at = np.searchsorted(self._keys, self.key(vehicle, hours), side="left")
-        return self._before[at] - self._before[self.first[vehicle]]
-
-    def up_to_each(self) -> np.ndarray:
-        """Energy used by the end of each trip, that trip included [kWh]."""
-        return self._before[1:] - self._before[self.first[self.vehicle]]
+        used = np.append(self.used, 0.0)[at - 1]
+        return np.where(at > self.first[vehicle], used, 0.0)
 
 
 def charging_chains(scenario: Scenario, tube: str = "mobility") -> Chains:
@@ -137,7 +158,8 @@ def charging_chains(scenario: Scenario, tube: str = "mobility") -> Chains:
     row, vehicle, feeder = row[has_charger], vehicle[has_charger], feeder[has_charger]
     begin_h, end_h = begin_h[has_charger], end_h[has_charger]
     charger_kw = charger_kw[has_charger]
-    order = np.lexsort((begin_h, vehicle))
+    horizon = scenario.slots * scenario.slot_hours
+    order = sorted_order(vehicle, begin_h, horizon)
     row, vehicle, feeder = row[order], vehicle[order].astype(np.int64), feeder[order]
     begin_h, end_h, charger_kw = begin_h[order], end_h[order], charger_kw[order]
 
@@ -254,7 +276,7 @@ def _shortfall(columns, trips, vehicle, reached, count, first, begin_h) -> Short
         reached[safe] if len(reached) else 0.0,
         0.0,
     )
-    soc = initial[trips.vehicle] + charged - trips.up_to_each()
+    soc = initial[trips.vehicle] + charged - trips.used
     missing = reserve[trips.vehicle] - soc
     fails = np.flatnonzero(missing > FEASIBLE_KWH)
     failing, at = np.unique(trips.vehicle[fails], return_index=True)

@@ -148,7 +148,8 @@ def _solve(search, response, tube, end, next_trial, mend=None):
     finite_upper = jnp.where(jnp.isfinite(tube.upper), jnp.abs(tube.upper), 0)
     finite_lower = jnp.where(jnp.isfinite(tube.lower), jnp.abs(tube.lower), 0)
     scale = jnp.max(finite_upper, axis=0) + jnp.max(finite_lower, axis=0)
-    tolerance = 16 * jnp.finfo(dtype).eps * jnp.maximum(scale, 1e-3)[None]
+    eps = jnp.finfo(dtype).eps
+    tolerance = 16 * eps * jnp.maximum(scale, 1e-3)
     end = jnp.asarray(end, dtype)
 
     def unfinished(search: _Search) -> Bool[Array, ""]:
@@ -156,7 +157,9 @@ def _solve(search, response, tube, end, next_trial, mend=None):
 
     def one_pass(search: _Search) -> _Search:
         total, slope = response(search.trial)
-        sign = _compare(search, total, tube, tolerance, end)
+        # An energy is known no better than its price, to the last bit.
+        blur = 0.5 * eps * jnp.max(jnp.abs(search.trial * slope), axis=0)
+        sign = _compare(search, total, tube, (tolerance + blur)[None], end)
         search = _cut(search, sign, tube, end)
         trial = next_trial(search, total, slope)
         # A bracket with nothing inside is done.
