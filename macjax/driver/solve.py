@@ -21,7 +21,12 @@ from macjax.driver.settings import Settings, check_settings
 from macjax.driver.shortfall import apply_policy, infeasible_frame
 from macjax.driver.warm_start import WarmStart, warm_tables
 from macjax.fleet.opportunities import charging_chains
-from macjax.fleet.packing import Fleet, pack_chains
+from macjax.fleet.packing import (
+    ACCELERATOR_LANES,
+    CPU_LANES,
+    Fleet,
+    pack,
+)
 from macjax.fleet.unpack import energies_of, plan_of
 from macjax.objectives import PeakOverload
 from macjax.objectives.compile import FeederTermsData, feeder_terms
@@ -183,12 +188,9 @@ class _Work:
         return self._finish(status)
 
     def _pack(self, dtype) -> Fleet:
-        vehicles = self.scenario.vehicles
-        weight = vehicles["weight"].to_numpy(np.float64)
-        efficiency = vehicles["charge_efficiency"].to_numpy(np.float64)
-        scale = weight / (efficiency * self.scenario.slot_hours)
-        feeders, slots = len(self.scenario.feeders), self.scenario.slots
-        return pack_chains(self.chains, scale, weight, feeders, slots, dtype)
+        on_cpu = jax.default_backend() == "cpu"
+        lanes = CPU_LANES if on_cpu else ACCELERATOR_LANES
+        return pack(self.scenario, self.chains, dtype, lanes)
 
     def _start(self, warm: WarmStart | None):
         """Energies and prices to start from: zero, or those of the warm start."""

@@ -141,6 +141,11 @@ class _TripEnergy:
         return np.where(at > self.first[vehicle], used, 0.0)
 
 
+def _in_slots(hours: np.ndarray, slot_minutes: int) -> np.ndarray:
+    """Hours as slots; whole slots come out whole, which hours / slot_hours misses."""
+    return np.rint(hours * 3.6e9) / (slot_minutes * 6e7)
+
+
 def charging_chains(scenario: Scenario, tube: str = "mobility") -> Chains:
     """Charging stays and tubes of all vehicles; tubes of the short ones are relaxed.
 
@@ -184,8 +189,8 @@ def charging_chains(scenario: Scenario, tube: str = "mobility") -> Chains:
         row=row,
         vehicle=vehicle,
         feeder=feeder,
-        begin=begin_h / hours,
-        end=end_h / hours,
+        begin=_in_slots(begin_h, scenario.slot_minutes),
+        end=_in_slots(end_h, scenario.slot_minutes),
         slot_kwh=charger_kw * hours * efficiency,
         lower=lower,
         upper=upper,

@@ -1,6 +1,6 @@
 """Pack charging chains into padded arrays: blocks of vehicles, vehicle axis last.
 
-A charging stay is cut into pieces of at most S slots. A block holds LANES vehicles
+A charging stay is cut into pieces of at most S slots. A block holds `lanes` vehicles
 with K pieces each, and arrays of shape (b, k, v) for blocks, pieces and vehicles; an
 opportunity is (b, k, s, v), its cell `base + s` in a flat table over feeders and slots.
 Only what cannot be computed is stored: where the stay begins and ends, its power.
@@ -21,8 +21,10 @@ from macjax.fleet.opportunities import Chains, charging_chains
 from macjax.scenario.scenario import Scenario
 
 PIECE_SLOTS = (2, 4, 8, 16, 32)
-BUCKET_SIZES = (1024, 8192, 65536)  # fleets beyond each get one more bucket
-LANES = 64  # vehicles in a block: whole vectors, and few enough to stay in cache
+BUCKET_SIZES = (256, 2048, 32768)  # fleets beyond each get one more bucket
+# Vehicles in a block. On a CPU: whole vectors, and few enough to stay in cache. On an
+# accelerator, which works off one block at a time: enough to fill it.
+CPU_LANES, ACCELERATOR_LANES = 64, 32768
 
 
 class FleetBatch(eqx.Module):
@@ -114,7 +116,7 @@ class Fleet:
 
 
 def size_class(n: int, step: float = 0.25, least: int = 1) -> int:
-    """The smallest of 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, ... that is at least n."""
+    """The smallest of 1, 2, ..., 8, 10, 12, 14, 16, 20, ... that is at least n."""
     size = least
     while size < n:
         power = 2 ** int(np.floor(np.log2(size)))
@@ -122,29 +124,29 @@ def size_class(n: int, step: float = 0.25, least: int = 1) -> int:
     return size
 
 
-def pack(scenario: Scenario, tube: str = "mobility", dtype=np.float64) -> Fleet:
+def pack(
+    scenario: Scenario,
+    chains: Chains | None = None,
+    dtype=np.float64,
+    lanes: int = CPU_LANES,
+) -> Fleet:
     """Pack the charging chains of a scenario.
 
     Arguments:
         scenario: validated tables.
-        tube: the set of schedules, see `charging_chains`.
+        chains: its charging stays and tubes; None takes `charging_chains(scenario)`.
         dtype: of the packed arrays.
+        lanes: vehicles in a block.
 
     Returns:
         A `Fleet`; tubes of vehicles that cannot make their trips are relaxed.
     """
-    chains = charging_chains(scenario, tube)
-    hours = scenario.slot_hours
+    chains = charging_chains(scenario) if chains is None else chains
     vehicles = scenario.vehicles
     weight = vehicles["weight"].to_numpy(np.float64)
-    scale = weight / (vehicles["charge_efficiency"].to_numpy(np.float64) * hours)
-    return pack_chains(
-        chains, scale, weight, len(scenario.feeders), scenario.slots, dtype
-    )
-
-
-def pack_chains(chains: Chains, scale, weight, feeders, slots, dtype) -> Fleet:
-    """Pack charging chains; see `pack`."""
+    efficiency = vehicles["charge_efficiency"].to_numpy(np.float64)
+    scale = weight / (efficiency * scenario.slot_hours)
+    feeders, slots = len(scenario.feeders), scenario.slots
     first_slot = np.floor(chains.begin).astype(np.int64)
     length = np.maximum(np.ceil(chains.end).astype(np.int64) - first_slot, 1)
     piece_slots = _choose_piece_slots(length)
@@ -154,11 +156,12 @@ def pack_chains(chains: Chains, scale, weight, feeders, slots, dtype) -> Fleet:
     charging = np.flatnonzero(per_vehicle)
     order = charging[np.argsort(per_vehicle[charging], kind="stable")]
     table_feeders = size_class(max(feeders, 1))
+    lanes = min(lanes, size_class(max(len(order), 1), least=CPU_LANES))
     source = _Pieces(chains, first_slot, pieces, piece_slots, per_vehicle)
     batches, index, packed = [], [], 0
-    for members in _buckets(order, per_vehicle):
+    for members in _buckets(order, per_vehicle, lanes):
         batch, origin = _pack_bucket(
-            source, members, slots, table_feeders, scale, weight, dtype
+            source, members, lanes, slots, table_feeders, scale, weight, dtype
         )
         batches.append(batch)
         index.append(origin)
@@ -180,25 +183,25 @@ def _choose_piece_slots(length: np.ndarray) -> int:
     if len(length) == 0:
         return PIECE_SLOTS[0]
     sizes, counts = np.unique(length, return_counts=True)
-    # One piece costs about as much in the scans as four opportunities in the sums.
-    work = [(-(-sizes // s) * (s + 4) * counts).sum() for s in PIECE_SLOTS]
+    # One piece costs about as much in the scans as two opportunities in the sums.
+    work = [(-(-sizes // s) * (s + 2) * counts).sum() for s in PIECE_SLOTS]
     return PIECE_SLOTS[int(np.argmin(work))]
 
 
-def _buckets(order, per_vehicle) -> list[np.ndarray]:
+def _buckets(order, per_vehicle, lanes) -> list[np.ndarray]:
     """Split the sorted vehicles where the number of pieces jumps most."""
     if len(order) == 0:
         return [order]
     limit = 1 + sum(len(order) > size for size in BUCKET_SIZES)
     sizes, starts = np.unique(per_vehicle[order], return_index=True)
-    sizes = np.array([size_class(int(n)) for n in sizes])
+    sizes = np.array([size_class(int(n), 0.125) for n in sizes])
     ends = np.append(starts[1:], len(order))
     cost = np.full((limit + 1, len(sizes) + 1), np.inf)
     cut = np.zeros((limit + 1, len(sizes) + 1), int)
     cost[:, 0] = 0.0
     for buckets in range(1, limit + 1):
         for i in range(len(sizes)):
-            width = -(-(ends[i] - starts[: i + 1]) // LANES) * LANES
+            width = -(-(ends[i] - starts[: i + 1]) // lanes) * lanes
             total = cost[buckets - 1, : i + 1] + width * sizes[i]
             cut[buckets, i + 1] = int(np.argmin(total))
             cost[buckets, i + 1] = total.min()
@@ -233,17 +236,17 @@ class _Pieces:
         object.__setattr__(self, "first", first)
 
 
-def _pack_bucket(source, members, slots, table_feeders, scale, weight, dtype):
+def _pack_bucket(source, members, lanes, slots, table_feeders, scale, weight, dtype):
     """Scatter the pieces of some vehicles into padded (b, k, v) arrays."""
     count = source.per_vehicle[members]
-    longest = size_class(int(count.max()) if len(count) else 1)
-    blocks = size_class(max(-(-len(members) // LANES), 1), 0.125)
+    longest = size_class(int(count.max()) if len(count) else 1, 0.125)
+    blocks = size_class(max(-(-len(members) // lanes), 1), 0.125)
     lane = np.repeat(np.arange(len(members)), count)
     start = np.cumsum(count) - count
     nth = np.arange(len(lane)) - start[lane]
     piece = source.first[members][lane] + nth
-    at = (lane // LANES, nth, lane % LANES)
-    shape = (blocks, longest, LANES)
+    at = (lane // lanes, nth, lane % lanes)
+    shape = (blocks, longest, lanes)
 
     def scatter(values, fill, kind=dtype):
         out = np.full(shape, fill, kind)
@@ -255,13 +258,13 @@ def _pack_bucket(source, members, slots, table_feeders, scale, weight, dtype):
     feeder = chains.feeder[stay]
     nowhere = table_feeders * slots
     base = np.where(feeder >= 0, feeder * slots + slot, nowhere)
-    per_lane = np.full(blocks * LANES, -1, np.int64)
+    per_lane = np.full(blocks * lanes, -1, np.int64)
     per_lane[: len(members)] = members
     real = per_lane >= 0
 
     def by_lane(values):
         out = np.where(real, values[np.maximum(per_lane, 0)] if len(values) else 0, 0)
-        return jnp.asarray(out.reshape(blocks, LANES).astype(dtype))
+        return jnp.asarray(out.reshape(blocks, lanes).astype(dtype))
 
     batch = FleetBatch(
         base=jnp.asarray(scatter(base, nowhere, np.int32)),
@@ -279,7 +282,7 @@ def _pack_bucket(source, members, slots, table_feeders, scale, weight, dtype):
         slots=source.piece_slots,
     )
     index = PackIndex(
-        vehicle=per_lane.reshape(blocks, LANES),
+        vehicle=per_lane.reshape(blocks, lanes),
         stay=scatter(chains.row[stay], -1, np.int64),
         slot=scatter(slot, 0, np.int32),
     )

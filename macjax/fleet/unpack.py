@@ -47,7 +47,9 @@ def energies_of(scenario: Scenario, fleet: Fleet, plan: Plan) -> tuple:
         stay = np.broadcast_to(index.stay[:, :, None, :], slot.shape)
         wanted = stay * scenario.slots + slot
         at = np.searchsorted(keys, wanted)
-        found = np.append(keys, -1)[at] == wanted
+        # The tail of a piece may reach behind the horizon: that is not the next stay.
+        known = (stay >= 0) & (slot < scenario.slots)
+        found = known & (np.append(keys, -1)[at] == wanted)
         kw = np.where(found, power[at], 0.0)
         vehicle = index.vehicle[:, None, None, :]
         hours = np.where(vehicle >= 0, efficiency[vehicle], 0.0) * scenario.slot_hours

@@ -57,7 +57,10 @@ def feasible_start(problem: Problem, energy: Fleet_u) -> Fleet_u:
 def evaluate(problem: Problem, energy: Fleet_u, load, price):
     """Objective of a schedule with its load, lower bound and its prices."""
     bound, price = dual_bound(problem, price)
-    return objective(problem, energy, load), bound, price
+    # Chargers on no feeder leave no trace in the loads.
+    whole = jnp.all(jnp.stack([jnp.all(jnp.isfinite(u)) for u in energy]))
+    cost = jnp.where(whole, objective(problem, energy, load), jnp.nan)
+    return cost, bound, price
 
 
 def objective(problem: Problem, energy: Fleet_u, load) -> Array:
@@ -91,9 +94,9 @@ def admm_chunk(problem: Problem, state: admm.AdmmState, iterations):
 
 
 @eqx.filter_jit
-def proximal_step(problem: Problem, state: newton.ProximalState):
+def proximal_step(problem: Problem, state: newton.ProximalState, most_steps):
     """One proximal step of the Newton phase."""
-    return newton.proximal_step(problem, state)
+    return newton.proximal_step(problem, state, most_steps)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +172,7 @@ class Run:
         if self.phase == "admm":
             self._admm(min(CHUNK, most_iterations))
         else:
-            self._newton()
+            self._newton(min(newton.NEWTON_STEPS, most_iterations - 1))
         if not self.nonfinite:
             self.look()
             self._choose()
@@ -181,8 +184,9 @@ class Run:
         self.iteration += iterations
         self.chunks += 1
 
-    def _newton(self) -> None:
-        self.state, report = proximal_step(self.problem, self.state)
+    def _newton(self, most_steps: int) -> None:
+        count = jnp.asarray(most_steps, jnp.int32)
+        self.state, report = proximal_step(self.problem, self.state, count)
         steps, _, first, last = (float(x) for x in report)
         self.iteration += 1 + int(steps)
         self.energy, self.load = self.state.energy, self.state.load

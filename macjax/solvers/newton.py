@@ -300,12 +300,12 @@ class Report(NamedTuple):
 
 
 def proximal_step(
-    problem: Problem, state: ProximalState
+    problem: Problem, state: ProximalState, most_steps: int | Array = NEWTON_STEPS
 ) -> tuple[ProximalState, Report]:
-    """One proximal step: Newton steps on the prices, then a new centre."""
+    """One proximal step: at most `most_steps` Newton steps, then a new centre."""
 
     def step(inner: _Inner) -> _Inner:
-        return _inner_step(problem, state, inner)
+        return _inner_step(problem, state, inner, most_steps)
 
     shapes = jax.eval_shape(evaluate, problem, state, state.price, state.shadow)
     blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
@@ -328,7 +328,9 @@ def proximal_step(
     return state, Report(end.newton, end.products, end.first, at.norm)
 
 
-def _inner_step(problem: Problem, state: ProximalState, inner: _Inner) -> _Inner:
+def _inner_step(
+    problem: Problem, state: ProximalState, inner: _Inner, most_steps
+) -> _Inner:
     """Evaluate one trial; take it, halve it, or turn to a new direction.
 
     A trial is taken if the merit rises or the gradient falls, and given up after
@@ -350,7 +352,7 @@ def _inner_step(problem: Problem, state: ProximalState, inner: _Inner) -> _Inner
     damping = inner.damping * jnp.where(full, 1 / 3, jnp.where(short, rise, 1))
     damping = jnp.clip(damping, LEAST_DAMPING, 1)
 
-    unsolved = (at.norm > INNER_DROP * first) & (inner.newton < NEWTON_STEPS)
+    unsolved = (at.norm > INNER_DROP * first) & (inner.newton < most_steps)
     unsolved = unsolved & (damping < 1)
     settled = taken | given_up
 

@@ -53,7 +53,8 @@ def build_problem(fleet: Fleet, data: FeederTermsData, dtype) -> Problem:
         # Padded on the host: on the device each number of feeders would compile.
         if array.ndim:
             array = np.pad(array, [(0, extra)] + [(0, 0)] * (array.ndim - 1))
-        return jnp.asarray(array, bool if array.dtype == bool else dtype)
+        array = jnp.asarray(array)
+        return array if array.dtype == bool else array.astype(dtype)
 
     terms = FeederTerms(**{k: padded(v) for k, v in data._asdict().items()})
     table = jnp.zeros((fleet.table_feeders, fleet.slots), dtype)

@@ -148,7 +148,9 @@ def test_best_response_to_prices_with_a_quadratic_cost(curve):
     """min price u + curve u^2 / 2: marginal cost - shadow has the sign of a bound."""
     for seed, kind in enumerate(("plain", "tight", "same_gain")):
         chain, _ = random_chain(kind, seed, 6, 4)
-        price = np.random.default_rng(seed).choice([0.0, 1, 1.5, 3, 8], chain.most.shape)
+        price = np.random.default_rng(seed).choice(
+            [0.0, 1, 1.5, 3, 8], chain.most.shape
+        )
 
         def response(shadow, price=price, most=chain.most):
             energy = (shadow[:, None] - price) / curve
@@ -212,7 +214,9 @@ def test_smooth_strictly_increasing_response(spread):
             return smooth_response(*(a[k] for a in data))(price, np)[0].sum(0)
 
         slow = slow_shadow(total, chain.lower, chain.upper, -high, high)
-        assert np.all(np.abs(u - each(slow[:, None], np)[0]).max((0, 1)) <= 4e-15 * size)
+        assert np.all(
+            np.abs(u - each(slow[:, None], np)[0]).max((0, 1)) <= 4e-15 * size
+        )
 
 
 def test_wider_price_brackets_change_nothing():
@@ -240,7 +244,9 @@ def test_prices_over_many_decades_stay_below_the_cap():
             lambda trial: (trial, jnp.ones_like(trial)), tube, jnp.zeros(1), wide
         )
         bits = np.finfo(float).eps * path.max()  # to which sums are compared
-        np.testing.assert_allclose(np.asarray(shadow)[:, 0], order, rtol=0, atol=64 * bits)
+        np.testing.assert_allclose(
+            np.asarray(shadow)[:, 0], order, rtol=0, atol=64 * bits
+        )
         assert int(passes) < MAX_PASSES / 2
 
 

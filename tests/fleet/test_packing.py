@@ -1,0 +1,284 @@
+"""Packing against the plain list of opportunities of each vehicle."""
+
+import dataclasses
+
+import fleet_oracle
+import jax
+import numpy as np
+import pytest
+from problems import frames, vehicle
+
+from macjax.driver.shortfall import apply_policy
+from macjax.fleet.opportunities import Shortfall, charging_chains
+from macjax.fleet.packing import Fleet, pack, size_class
+from macjax.scenario import Scenario
+from macjax.synthetic import fleet
+
+RANDOM = [(evs, seed) for seed in range(8) for evs in (1, 9, 150)]
+
+
+def unpacked(packed: Fleet) -> dict[str, np.ndarray]:
+    """All opportunities of a packed fleet as columns, padding left out."""
+    columns = {n: [] for n in ("vehicle", "stay", "slot", "cell", "limit", "scale")}
+    for batch, index in zip(packed.batches, packed.index, strict=True):
+        limit, cell = np.asarray(batch.limit()), np.asarray(batch.cell())
+        shape = limit.shape
+        slot = index.slot[:, :, None] + np.arange(batch.slots)[:, None]
+        scale = np.asarray(batch.scale)[:, None, None]
+        parts = {
+            "vehicle": np.broadcast_to(index.vehicle[:, None, None], shape),
+            "stay": np.broadcast_to(index.stay[:, :, None], shape),
+            "slot": slot,
+            "cell": cell,
+            "limit": limit,
+            "scale": np.broadcast_to(scale, shape),
+        }
+        real = limit > 0
+        assert np.all(parts["stay"][real] >= 0)
+        for name, part in parts.items():
+            columns[name].append(part[real])
+    return {name: np.concatenate(parts) for name, parts in columns.items()}
+
+
+def check_opportunities(scenario, packed, cars):
+    """Each opportunity once, with its vehicle, cell and limit."""
+    found = unpacked(packed)
+    expected = fleet_oracle.opportunities(scenario, cars)
+    keys = list(zip(found["stay"].tolist(), found["slot"].tolist(), strict=True))
+    assert len(keys) == len(set(keys))
+    assert set(keys) == set(expected)
+    rows = [expected[key] for key in keys]
+    np.testing.assert_array_equal(found["vehicle"], [row[0] for row in rows])
+    limit = np.array([row[2] for row in rows])
+    np.testing.assert_allclose(found["limit"], limit, rtol=1e-11, atol=1e-12)
+    feeder = np.array([row[1] for row in rows], int)
+    at_feeder = feeder >= 0
+    cells = packed.table_feeders * packed.slots
+    cell = feeder * packed.slots + found["slot"]
+    np.testing.assert_array_equal(found["cell"][at_feeder], cell[at_feeder])
+    nowhere = found["cell"][~at_feeder]
+    assert np.all((nowhere >= cells) & (nowhere < packed.cells))
+    table = scenario.vehicles.iloc[found["vehicle"]]
+    grid = table["charge_efficiency"].to_numpy() * scenario.slot_hours
+    scale = table["weight"].to_numpy() / grid
+    np.testing.assert_allclose(found["scale"], scale, rtol=1e-14)
+    return found
+
+
+def check_bounds(packed, cars):
+    """Bounds of a stay stand behind its last piece, in order of time."""
+    seen = set()
+    for batch, index in zip(packed.batches, packed.index, strict=True):
+        for block, lane in np.argwhere(index.vehicle >= 0):
+            number = int(index.vehicle[block, lane])
+            assert number not in seen
+            seen.add(number)
+            car = cars[number]
+            stay = index.stay[block, :, lane]
+            pieces = int((stay >= 0).sum())
+            assert np.all(stay[:pieces] >= 0) and np.all(stay[pieces:] < 0)
+            order = [row[0] for row in car.stays]
+            positions = [order.index(row) for row in stay[:pieces]]
+            assert positions == sorted(positions)
+            last = np.append(np.diff(positions) > 0, True)[:pieces]
+            for name, missing in (("lower", -np.inf), ("upper", np.inf)):
+                bound = np.asarray(getattr(batch, name))[block, :, lane]
+                assert np.all(bound[pieces:] == missing)
+                assert np.all(bound[:pieces][~last] == missing)
+                expected = getattr(car, name)
+                np.testing.assert_allclose(
+                    bound[:pieces][last], expected, rtol=0, atol=1e-11
+                )
+    assert seen == {n for n, car in enumerate(cars) if car.stays}
+
+
+def check_padding(packed, found):
+    """Padding is empty and free, shapes are size classes, waste is what it says."""
+    places = 0
+    for batch, index in zip(packed.batches, packed.index, strict=True):
+        padding = index.stay < 0
+        assert np.all(np.asarray(batch.slot_kwh)[padding] == 0)
+        nowhere = packed.table_feeders * packed.slots
+        assert np.all(np.asarray(batch.base)[padding] == nowhere)
+        assert np.all(np.asarray(batch.scale)[index.vehicle < 0] == 0)
+        assert np.all(np.asarray(batch.weight)[index.vehicle < 0] == 0)
+        blocks, pieces, lanes = batch.base.shape
+        assert blocks == size_class(blocks, 0.125)
+        assert pieces == size_class(pieces, 0.125)
+        places += blocks * pieces * lanes * batch.slots
+        cell = np.asarray(batch.cell())
+        assert cell.min() >= 0 and cell.max() < packed.cells
+    assert packed.table_feeders == size_class(max(packed.feeders, 1))
+    real = len(found["limit"])
+    assert packed.waste == pytest.approx(1 - real / places if places else 0, abs=1e-12)
+
+
+@pytest.mark.parametrize("tube", ["mobility", "per_session"])
+@pytest.mark.parametrize(("evs", "seed"), RANDOM)
+def test_random_fleets_match_the_loop(evs, seed, tube):
+    scenario = fleet(evs, kind="random", seed=seed)
+    packed = pack(scenario, charging_chains(scenario, tube))
+    cars = fleet_oracle.vehicles(scenario, tube)
+    found = check_opportunities(scenario, packed, cars)
+    check_bounds(packed, cars)
+    check_padding(packed, found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lanes"), [("easy", 64), ("hard", 128), ("easy", 999)]
+)
+def test_weekly_fleets_match_the_loop(kind, lanes):
+    scenario = fleet(300, kind=kind, seed=1, slots=168)
+    packed = pack(scenario, lanes=lanes)
+    cars = fleet_oracle.vehicles(scenario)
+    found = check_opportunities(scenario, packed, cars)
+    check_bounds(packed, cars)
+    check_padding(packed, found)
+    room = sum(fleet_oracle.room(scenario.vehicles.iloc[n], stay)
+               for n, car in enumerate(cars) for stay in car.stays)  # fmt: skip
+    np.testing.assert_allclose(found["limit"].sum(), room, rtol=1e-12)
+
+
+def test_two_stays_in_one_slot_by_hand():
+    """2 h slots: 4 kW for half an hour, then 10 kW for an hour, at 80 %."""
+    stays = [("a", 0.25, 0.75, "f", 4), ("a", 1, 2, "f", 10), ("a", 2, 5, "g", 5)]
+    cars = [vehicle("a", final=0, charge_efficiency=0.8, weight=3.0)]
+    rooms = {"f": 1.0, "g": 1.0}
+    scenario = Scenario.from_frames(
+        **frames(cars, stays, headroom=rooms, slots=3, slot_minutes=120)
+    )
+    found = unpacked(pack(scenario))
+    order = np.lexsort((found["slot"], found["stay"]))
+    np.testing.assert_array_equal(found["stay"][order], [0, 1, 2, 2])
+    np.testing.assert_array_equal(found["slot"][order], [0, 0, 1, 2])
+    np.testing.assert_array_equal(found["cell"][order], [0, 0, 4, 5])
+    np.testing.assert_allclose(found["limit"][order], [1.6, 8, 8, 4])
+    np.testing.assert_allclose(found["scale"], 3 / (0.8 * 2))
+
+
+@pytest.mark.parametrize("minutes", [5, 10, 12, 20, 36, 60, 160])
+def test_stays_on_slot_edges_touch_no_other_cell(minutes):
+    """The last slot ends with the horizon: one more would be another feeder's."""
+    slots, hours = 40, minutes / 60
+    pairs = [(a, b) for a in range(0, slots, 3) for b in (a + 1, a + 5) if b <= slots]
+    pairs += [(0, slots)]
+    stays = [(n, a * hours, b * hours, "f", 3.0) for n, (a, b) in enumerate(pairs)]
+    cars = [vehicle(n, final=0) for n in range(len(pairs))]
+    rooms = {"f": 1.0, "g": 1.0}
+    scenario = Scenario.from_frames(
+        **frames(cars, stays, slots=slots, slot_minutes=minutes, headroom=rooms)
+    )
+    packed = pack(scenario)
+    found = unpacked(packed)
+    assert len(found["limit"]) == sum(b - a for a, b in pairs)
+    assert found["cell"].max() == slots - 1
+    np.testing.assert_allclose(found["limit"], 3 * hours, rtol=1e-12)
+    check_padding(packed, found)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"vehicles": [], "stays": [], "trips": []},
+        {"trips": []},
+        {"stays": []},
+        {"stays": [("a", 0, 1, "f", 0)]},
+        {"headroom": {}, "stays": [("a", 0, 1, None, 5)]},
+        {"vehicles": [], "stays": [], "headroom": {}},
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_empty_tables_pack(parts, dtype):
+    base = {"vehicles": [vehicle("a", final=0)], "stays": [("a", 0, 1, "f", 5)]}
+    scenario = Scenario.from_frames(**frames(**(base | parts)))
+    packed = pack(scenario, dtype=dtype)
+    cars = fleet_oracle.vehicles(scenario)
+    found = check_opportunities(scenario, packed, cars)
+    check_bounds(packed, cars)
+    check_padding(packed, found)
+    assert len(packed.batches) == 1
+    assert packed.batches[0].lower.dtype == dtype
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_order_of_rows_does_not_matter(seed):
+    scenario = fleet(60, kind="random", seed=seed)
+    rng = np.random.default_rng(seed)
+    orders = {
+        name: rng.permutation(len(getattr(scenario, name)))
+        for name in ("vehicles", "stays", "trips", "feeders")
+    }
+    tables = {
+        name: getattr(scenario, name).iloc[order].reset_index(drop=True)
+        for name, order in orders.items()
+    }
+    keys = ("name", "start", "timezone", "slot_minutes", "slots", "currency")
+    parts = {key: getattr(scenario, key) for key in keys}
+    moved = Scenario.from_frames(
+        **parts, **tables, feeder_profile=scenario.feeder_profile
+    )
+    before, after = unpacked(pack(scenario)), unpacked(pack(moved))
+    cells = scenario.slots * np.append(orders["feeders"], 0)
+    feeder, slot = np.divmod(after["cell"], scenario.slots)
+    known = feeder < len(scenario.feeders)
+    feeder = np.where(known, feeder, -1)
+    after["vehicle"] = orders["vehicles"][after["vehicle"]]
+    after["stay"] = orders["stays"][after["stay"]]
+    after["cell"] = np.where(known, cells[feeder] + slot, -1)
+    known = before["cell"] < len(scenario.feeders) * scenario.slots
+    before["cell"] = np.where(known, before["cell"], -1)
+    columns = [
+        np.stack([part[name] for name in before])[
+            :, np.lexsort((part["slot"], part["stay"]))
+        ]
+        for part in (before, after)
+    ]
+    np.testing.assert_allclose(columns[0], columns[1], rtol=1e-14, atol=1e-14)
+
+
+def test_dropped_vehicles_are_not_packed():
+    scenario = fleet(50, kind="random", seed=2)
+    chains = charging_chains(scenario)
+    short = np.flatnonzero(chains.count)[::3]
+    empty = np.zeros(len(short))
+    chains = dataclasses.replace(
+        chains, shortfall=Shortfall(short, empty.astype(int), empty)
+    )
+    kept, _ = apply_policy(scenario, chains, "drop")
+    found, whole = unpacked(pack(scenario, kept)), unpacked(pack(scenario))
+    stays = ~np.isin(whole["vehicle"], short)
+    assert set(found["vehicle"]) == set(whole["vehicle"][stays])
+    np.testing.assert_allclose(found["limit"].sum(), whole["limit"][stays].sum())
+
+
+def test_fleets_of_similar_size_have_the_same_shapes():
+    """So that they run one compiled program: few shapes over a wide range of sizes."""
+    shapes = {}
+    for vehicles in range(2000, 2600, 25):
+        packed = pack(*fleet_oracle.even_chains(vehicles, 8, 4))
+        key = tuple(jax.tree.map(lambda leaf: leaf.shape, packed.batches))
+        shapes[str(key)] = shapes.get(str(key), 0) + 1
+        assert packed.waste < 0.15
+    assert len(shapes) <= 4
+
+
+def test_buckets_keep_the_waste_small():
+    """Vehicles with one and with twenty stays are not padded to the same length."""
+    scenario = fleet(3000, kind="easy", seed=0)
+    packed = pack(scenario)
+    assert len(packed.batches) > 1
+    assert packed.waste < 0.45
+
+
+def test_size_classes():
+    sizes = [size_class(n) for n in range(1, 5000)]
+    assert sizes[:16] == [1, 2, 3, 4, 5, 6, 7, 8, 10, 10, 12, 12, 14, 14, 16, 16]
+    for step in (0.125, 0.25, 0.5):
+        sizes = np.array([size_class(n, step) for n in range(1, 5000)])
+        numbers = np.arange(1, 5000)
+        assert np.all(sizes >= numbers)
+        assert np.all(sizes <= np.maximum(numbers * (1 + step), numbers + 1))
+        assert np.all(np.diff(sizes) >= 0)
+        assert all(size_class(int(n), step) == n for n in np.unique(sizes))
+    assert size_class(3, least=16) == 16
+    assert size_class(0) == 1
