@@ -50,7 +50,7 @@ KINDS = (
     "full_power", "loose", "lower_only", "upper_only", "far", "shifted", "tiny",
     "huge", "cheap", "dear", "prices_apart", "hair",
 )  # fmt: skip
-SHAPES = ((1, 1), (3, 1), (5, 4), (12, 2), (6, 16))
+SHAPES = ((1, 1), (5, 4), (12, 2), (6, 16))
 
 
 def limits(begin, end, slot_kwh, slots) -> np.ndarray:

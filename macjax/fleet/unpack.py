@@ -52,6 +52,6 @@ def energies_of(scenario: Scenario, fleet: Fleet, plan: Plan) -> tuple:
         found = known & (np.append(keys, -1)[at] == wanted)
         kw = np.where(found, power[at], 0.0)
         vehicle = index.vehicle[:, None, None, :]
-        hours = np.where(vehicle >= 0, efficiency[vehicle], 0.0) * scenario.slot_hours
+        hours = np.append(efficiency, 0.0)[vehicle] * scenario.slot_hours
         energies.append(kw * hours)
     return tuple(energies)

@@ -1,7 +1,8 @@
 """The fleets that the tests of `solve` share, and what every solution has to keep.
 
-Instances are chosen so that most fall into one size class: the first solve of a class
-compiles for some seconds, all others take some milliseconds.
+The first solve of a shape compiles for some seconds, all others take milliseconds. So
+the tests draw many instances on a few timetables: `varied` changes all numbers and who
+charges where, but not when.
 """
 
 import numpy as np
@@ -9,20 +10,57 @@ import oracles
 
 import macjax
 from macjax import Scenario
-from macjax.synthetic import fleet
 from macjax.synthetic.generate import fleet_frames
 
 SLOTS, FEEDERS = 24, 9
 
 
-def street_frames(kind: str = "hard", evs: int = 100, seed: int = 0) -> dict:
-    """Keyword arguments of `Scenario.from_frames`: a day by the hour, nine feeders."""
-    return fleet_frames(evs, SLOTS, 60, FEEDERS, kind=kind, seed=seed)
+def street_frames(seed: int | None = None, **changes) -> dict:
+    """Keyword arguments of `Scenario.from_frames`: 100 vehicles of the hard kind, a day
+    by the hour, nine feeders; other numbers on the same timetable for each seed."""
+    frames = fleet_frames(100, SLOTS, 60, FEEDERS, kind="hard", seed=0)
+    frames = frames if seed is None else varied(frames, seed)
+    return frames | changes
 
 
-def street(kind: str = "hard", evs: int = 100, seed: int = 0) -> Scenario:
-    """The same as a scenario."""
-    return fleet(evs, SLOTS, 60, FEEDERS, kind=kind, seed=seed)
+def roomy(frames: dict, except_for=()) -> dict:
+    """The frames with capacities that are never short, but for some feeders."""
+    profile = frames["feeder_profile"].copy()
+    large = ~profile["feeder_id"].isin(except_for)
+    profile.loc[large, "capacity_kw"] += 1e4
+    return frames | {"feeder_profile": profile}
+
+
+def varied(frames: dict, seed: int) -> dict:
+    """Other costs, weights, trip energies, headroom and feeders of each charger.
+
+    Trips only get shorter, so that what could be served still can be.
+    """
+    rng = np.random.default_rng(seed)
+    feeders, stays = frames["feeders"].copy(), frames["stays"].copy()
+    vehicles, trips = frames["vehicles"].copy(), frames["trips"].copy()
+    profile = frames["feeder_profile"].copy()
+    count = len(feeders)
+    feeders["upgrade_cost_per_kw"] = np.exp(rng.normal(4.0, 1.0, count))
+    vehicles["weight"] = np.exp(rng.normal(0.0, 0.7, len(vehicles)))
+    trips["energy_kwh"] *= rng.uniform(0.3, 1.0, len(trips))
+    headroom = profile["capacity_kw"] - profile["base_kw"]
+    room = dict(zip(feeders["feeder_id"], rng.uniform(0.3, 2.5, count), strict=True))
+    profile["capacity_kw"] = profile["base_kw"] + headroom * profile["feeder_id"].map(
+        room
+    )
+    moved = rng.random(len(stays)) < 0.2
+    moved &= stays["feeder_id"].notna().to_numpy()
+    ids = feeders["feeder_id"].to_numpy()
+    stays.loc[moved, "feeder_id"] = rng.choice(ids, int(moved.sum()))
+    stays.loc[rng.random(len(stays)) < 0.05, "feeder_id"] = None
+    changed = dict(feeders=feeders, vehicles=vehicles, trips=trips, stays=stays)
+    return frames | changed | {"feeder_profile": profile}
+
+
+def street(seed: int | None = None) -> Scenario:
+    """`street_frames` as a scenario."""
+    return Scenario.from_frames(**street_frames(seed))
 
 
 def with_frames(frames: dict, **changed) -> Scenario:

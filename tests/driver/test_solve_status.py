@@ -15,6 +15,7 @@ from driver_cases import (
     assert_right,
     assert_valid_so_far,
     optimum_of,
+    roomy,
     scale_of,
     street,
     street_frames,
@@ -40,11 +41,7 @@ def test_solved(hard_street, solved, street_optimum):
 
 def one_feeder_too_small():
     """Nine feeders, of which one cannot hold and the others have all they need."""
-    frames = street_frames()
-    profile = frames["feeder_profile"].copy()
-    roomy = profile["feeder_id"] != "f0003"
-    profile.loc[roomy, "capacity_kw"] += 1e4
-    return with_frames(frames, feeder_profile=profile)
+    return with_frames(roomy(street_frames(), except_for=["f0003"]))
 
 
 def test_infeasible_names_the_feeder_and_proves_it():
@@ -193,7 +190,7 @@ def test_nonfinite_is_seen_where_no_feeder_is(monkeypatch):
 
 def test_nonfinite_by_absurd_costs():
     """Costs beyond float32 overflow there; float64 takes them."""
-    frames = street_frames("slack", 60)
+    frames = street_frames()
     feeders = frames["feeders"].assign(upgrade_cost_per_kw=1e39)
     profile = frames["feeder_profile"].assign(capacity_kw=0.0)
     scenario = with_frames(frames, feeders=feeders, feeder_profile=profile)
@@ -214,12 +211,23 @@ def test_stalled_at_the_floor_of_float32(hard_street, street_optimum):
     assert macjax.solve(hard_street, gap=1e-6, dtype="float64").status == "solved"
 
 
-def test_stalled_when_the_run_sees_no_gap_and_the_certificate_does():
-    """float32 rounds its own gap to 0 on this fleet; the run has to end all the same."""
-    scenario = macjax.synthetic.fleet(60, 24, 60, 6, kind="slack", seed=0)
+@pytest.mark.parametrize("seed", range(6))
+def test_no_endless_run_in_float32(seed):
+    """Where the run rounds its own gap to 0 and the certificate does not, it ends."""
+    scenario = street(seed)
     solution = macjax.solve(scenario, gap=1e-6, dtype="float32", time_limit=60)
     assert solution.status in ("stalled", "solved")
     assert_certified(scenario, solution)
+
+
+def test_stalled_when_the_run_sees_no_gap_and_the_certificate_does(
+    hard_street, monkeypatch
+):
+    """The run's own gap is 0 and the certified one is not: it ends, and says so."""
+    monkeypatch.setattr(mac.Run, "relative", lambda self, difference: 0.0)
+    solution = macjax.solve(hard_street)
+    assert solution.status == "stalled" and solution.gap > 1e-3
+    assert_certified(hard_street, solution)
 
 
 def test_stalled_when_patience_is_over(hard_street, street_optimum, monkeypatch):
@@ -315,7 +323,7 @@ def test_scale_of_the_gap(solved):
 
 def test_easy_street_is_certified_at_zero():
     """An optimum of zero is proved too, and with nothing to pay the gap is 0."""
-    scenario = street("slack", 60)
+    scenario = with_frames(roomy(street_frames()))
     solution = macjax.solve(scenario)
     assert solution.status == "solved" and solution.objective == 0
     assert solution.lower_bound == 0 and solution.gap == 0

@@ -3,7 +3,7 @@
 import fleet_oracle
 import numpy as np
 import pytest
-from problems import at, frames, vehicle
+from problems import frames, vehicle
 
 from macjax.fleet.opportunities import charging_chains
 from macjax.scenario import Scenario

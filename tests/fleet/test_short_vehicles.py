@@ -1,4 +1,4 @@
-"""Vehicles that cannot make their trips: which, at which trip, by how much; policies."""
+"""Vehicles that cannot make their trips: which, where, by how much; the policies."""
 
 import numpy as np
 import pandas as pd
@@ -74,14 +74,10 @@ def test_reserve_at_the_end_counts_where_the_final_is_lower():
 
 def test_start_below_the_reserve():
     """Charging cannot repair it: the SOC is below the reserve at the start."""
-    cars = frames([vehicle("a", reserve_kwh=12.0)], [("a", 0, 2, "f", 9)], slots=2)
-    try:
-        scenario = Scenario.from_frames(**cars)
-        short = charging_chains(scenario).shortfall
-        assert short.trip.tolist() == [-1]
-        np.testing.assert_allclose(short.missing_kwh, [2.0])
-    except macjax.DataError as error:
-        assert "initial_kwh" in str(error)
+    car = vehicle("a", reserve_kwh=12.0)
+    assert shortfall([car], [("a", 0, 2, "f", 9)], []) == [("a", None, 2.0)]
+    stays, trips = [("a", 0, 2, "f", 1)], [("a", 3, 4, 5)]
+    assert shortfall([car], stays, trips) == [("a", 0, 5.0)]
 
 
 def test_a_rounding_is_not_missing():
