@@ -5,10 +5,10 @@ Per feeder, with EV load P, headroom H, x = P - H and tolerance tau,
     g(P) = kappa max_t (x_t)_+ + sum_t [ energy_t P_t + linear (x_t)_+
            + quadratic / 2 (x_t)_+^2 ] + (0 if all x_t <= tau_t else inf, where hard)
 
-The bound takes hard limits at x <= 0; base load over the limit by no more than tau
-counts as x = 0 there. With q = price - energy, defined for q >= 0,
+Where hard, overload within the tolerance counts 0, so that no overload is paid for:
+kappa = linear = quadratic = 0. With q = price - energy, defined for q >= 0,
 
-    g*(price) = sum_t q_t H_t                                          where hard
+    g*(price) = sum_t q_t (H_t + tau_t)                                where hard
     g*(price) = sum_t q_t H_t + max_{m>=0} [ sum_t max_{0<=x<=m} (r_t x - quadratic/2
                 x^2) - kappa m ],     r_t = (q_t - linear)_+           elsewhere
 
@@ -50,9 +50,8 @@ class Terms(NamedTuple):
 
     @property
     def bound_headroom(self) -> np.ndarray:
-        """H as the bound uses it, shape (F, T) [kW]."""
-        slight = (self.headroom < 0) & (self.headroom >= -self.tolerance)
-        return np.where(slight & self.hard[:, None], 0.0, self.headroom)
+        """H, and H + tau where hard, shape (F, T) [kW]."""
+        return self.headroom + np.where(self.hard[:, None], self.tolerance, 0.0)
 
     @property
     def nonnegative(self) -> bool:
@@ -63,13 +62,14 @@ class Terms(NamedTuple):
 def tabulated(data: FeederTermsData, tables: Tables) -> Terms:
     """Coefficients of an objective on the certificate's own headroom."""
     feeders = len(tables.feeders)
+    hard = np.broadcast_to(np.asarray(data.hard, bool), (feeders,))
     per_feeder = (
-        np.broadcast_to(np.asarray(values, np.float64), (feeders,))
+        np.where(hard, 0.0, np.asarray(values, np.float64))
         for values in (data.kappa, data.linear, data.quadratic)
     )
     return Terms(
         *per_feeder,
-        hard=np.broadcast_to(np.asarray(data.hard, bool), (feeders,)),
+        hard=hard,
         energy=np.broadcast_to(np.asarray(data.energy, float), tables.base.shape),
         headroom=tables.capacity - tables.base,
         tolerance=HARD_TOLERANCE * np.maximum(1.0, tables.capacity),
@@ -151,7 +151,7 @@ def conjugate(terms: Terms, prices: np.ndarray) -> tuple[float, float]:
     """
     q = np.maximum(prices - terms.energy, 0.0)
     linear_part = q * terms.bound_headroom
-    size = q * np.abs(terms.headroom) + np.abs(terms.energy * terms.headroom)
+    size = q * np.abs(terms.bound_headroom) + np.abs(terms.energy * terms.headroom)
     total, scale = float(linear_part.sum()), float(size.sum())
     curved = np.flatnonzero((terms.quadratic > 0) & ~terms.hard)
     if len(curved):

@@ -33,7 +33,12 @@ from macjax.objectives.compile import FeederTermsData, feeder_terms
 from macjax.results import Solution
 from macjax.scenario import Scenario
 from macjax.scenario.plan import Plan
-from macjax.solvers.hard_limits import relaxed_terms
+from macjax.solvers.hard_limits import (
+    EASES,
+    largest_share,
+    search_terms,
+    within_terms,
+)
 from macjax.solvers.mac import Run, feasible_start
 from macjax.solvers.problem import build_problem
 
@@ -176,7 +181,7 @@ class _Work:
         status = None
         try:
             if self.data.hard.any():
-                status, energy = self._meet_limits(energy, price)
+                status, energy = self._meet_limits(energy)
             if status is None:
                 unmanaged = self.certifier.unmanaged_objective
                 run = self._new_run(self.data, unmanaged)
@@ -215,23 +220,28 @@ class _Work:
         self.runs.append(run)
         return run
 
-    def _meet_limits(self, energy, price):
+    def _meet_limits(self, energy):
         """Hard limits first: a schedule that holds them, or a ray that none does."""
-        run = self._new_run(relaxed_terms(self.data), 0.0)
-        run.init(energy, jnp.zeros_like(price))
-        while True:
-            load = np.asarray(run.load, np.float64)[: self.fleet.feeders]
-            over = load - self.data.headroom - self.data.tolerance
-            if not (over[self.data.hard] > 0).any():
-                return None, run.energy
-            if run.best_bound > 0:
-                ray = self._feeder_rows(run.best_price)
-                if self.certifier.ray_bound(ray) > 0:
-                    self.ray = ray
-                    return Status.infeasible, run.energy
-            status = self._next(run, 0.0)
-            if status is not None:
-                return status, run.energy
+        shape = (self.fleet.table_feeders, self.fleet.slots)
+        for ease in EASES:
+            run = self._new_run(search_terms(self.data, ease), 0.0)
+            run.init(energy, jnp.zeros(shape, self.settings.dtype))
+            status = None
+            while status is None:
+                energy = run.energy
+                share = largest_share(self.data, self._feeder_rows(run.load))
+                if share <= ease.accepted:
+                    self.data = within_terms(self.data, ease)
+                    return None, energy
+                if run.best_bound > 0:
+                    ray = self._feeder_rows(run.best_price)
+                    if self.certifier.ray_bound(ray) > 0:
+                        self.ray = ray
+                        return Status.infeasible, energy
+                status = self._next(run, 0.0)
+            if status not in (Status.solved, Status.stalled):
+                return status, energy
+        return Status.stalled, energy
 
     def _next(self, run: Run, wanted: float) -> Status | None:
         """How the run ends here, or None after one more step."""

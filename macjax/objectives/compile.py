@@ -33,6 +33,7 @@ class FeederTermsData(NamedTuple):
         headroom: capacity less base load, shape (F, T) [kW].
         tolerance: overload that still counts as none where hard, shape (F, T) [kW].
         epsilon: weight of the smoothing term [currency/kWh^2].
+        margin: how far below a hard limit the prox stays, shape (F, T) or 0 [kW].
     """
 
     kappa: np.ndarray
@@ -43,6 +44,7 @@ class FeederTermsData(NamedTuple):
     headroom: np.ndarray
     tolerance: np.ndarray
     epsilon: float
+    margin: np.ndarray | float = 0.0
 
 
 @runtime_checkable
@@ -74,7 +76,14 @@ def feeder_terms(objective: Contributes, scenario) -> FeederTermsData:
         raise SettingsError(
             f"objective must be one of macjax.objectives, not {objective!r}"
         )
-    return objective.contribute(_without_costs(scenario), scenario)
+    data = objective.contribute(_without_costs(scenario), scenario)
+    # Where overload is forbidden, what the tolerance leaves of it counts 0.
+    paid = ~data.hard
+    return data._replace(
+        kappa=data.kappa * paid,
+        linear=data.linear * paid,
+        quadratic=data.quadratic * paid,
+    )
 
 
 def _without_costs(scenario) -> FeederTermsData:

@@ -31,6 +31,7 @@ class FeederTerms(eqx.Module):
     headroom: Float[Array, "f t"]
     tolerance: Float[Array, "f t"]
     epsilon: Float[Array, ""]
+    margin: Float[Array, "..."]
 
     @classmethod
     def from_data(cls, data: FeederTermsData, dtype=None) -> "FeederTerms":
@@ -109,7 +110,8 @@ def separate_cells(
         over - linear / weight,
     )
     soft = jnp.where(over <= 0, over, jnp.maximum(charged, 0))
-    lone = jnp.where(terms.hard[:, None], jnp.minimum(over, 0), soft)
+    limited = jnp.minimum(over, -jnp.broadcast_to(terms.margin, over.shape))
+    lone = jnp.where(terms.hard[:, None], limited, soft)
     lone = jnp.where(active, lone, -jnp.inf)
     idle = jnp.max(jnp.where(active, 0, -terms.headroom), axis=1)
     return Cells(active, weight, free, over, lone, jnp.maximum(idle, 0))

@@ -132,9 +132,9 @@ class SquaredOverload(Objective):
 class FeederCapacity(Objective):
     """A hard limit: 0 if every x_ft <= 1e-3 max(1 kW, capacity_ft), else inf.
 
-    Prox and conjugate are those of the exact limit x <= 0. A feeder of capacity
-    40 kW with headroom 10 kW and EV loads of 10.03 and 9 kW counts 0; with 10.05 kW
-    it counts inf.
+    Overload within the tolerance counts 0 in a sum too, whatever else it would cost.
+    A feeder of capacity 40 kW with headroom 10 kW and EV loads of 10.03 and 9 kW
+    counts 0; with 10.05 kW it counts inf.
     """
 
     def contribute(self, data: FeederTermsData, scenario) -> FeederTermsData:

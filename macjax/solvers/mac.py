@@ -232,7 +232,7 @@ class Run:
     def _choose(self) -> None:
         """Which method takes the next step."""
         gap = self.gap
-        if gap <= PROGRESS * self.mark:
+        if gap < np.inf and gap <= PROGRESS * self.mark:
             fast = gap <= FALL * self.mark
             self.mark, self.waited, self.returned = gap, 0, 0
         else:

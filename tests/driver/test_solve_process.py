@@ -4,10 +4,12 @@ import threading
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 from driver_cases import street, street_frames, with_frames
 
 import macjax
+from macjax.fleet.packing import pack
 from macjax.synthetic import fleet
 
 
@@ -106,33 +108,29 @@ def test_a_solve_on_the_same_timetable_compiles_nothing(solved):
 def test_other_numbers_of_feeders_compile_nothing_in_a_size_class(solved):
     """Nine and ten feeders are padded to ten."""
     frames = street_frames()
-    profile, feeders = frames["feeder_profile"], frames["feeders"]
+    profile = frames["feeder_profile"]
+    rows = {
+        "feeders": frames["feeders"].tail(1),
+        "feeder_profile": profile[profile["feeder_id"] == "f0000"],
+    }
     more = {
-        "feeders": feeders.tail(1).assign(feeder_id="new"),
-        "feeder_profile": profile[profile["feeder_id"] == "f0000"].assign(
-            feeder_id="new"
-        ),
+        name: pd.concat([frames[name], new.assign(feeder_id="new")], ignore_index=True)
+        for name, new in rows.items()
     }
-    both = {
-        name: (frames[name], rows)
-        for name, rows in more.items()
-    }
-    import pandas as pd
-
-    joined = {k: pd.concat(v, ignore_index=True) for k, v in both.items()}
     before = len(COMPILATIONS.names)
-    macjax.solve(with_frames(frames, **joined), gap=1e-5)
+    solution = macjax.solve(with_frames(frames, **more), gap=1e-5)
+    assert solution.status == "solved"
     assert COMPILATIONS.names[before:] == []
 
 
-@pytest.mark.slow
-def test_fleets_of_similar_size_compile_seldom():
-    """96 to 100 vehicles with timetables of their own: of five fleets of one size
-    class each compiles the programs at most once, and the later ones mostly nothing."""
-    counts = []
-    for seed in range(5):
-        before = len(COMPILATIONS.names)
-        macjax.solve(fleet(96 + seed, 24, 60, 9, kind="easy", seed=seed), gap=1e-3)
-        counts.append(len(COMPILATIONS.names) - before)
-    print("compilations of five fleets of similar size:", counts)
-    assert counts.count(0) >= 2
+@pytest.mark.xfail(strict=True, reason="size classes are too fine and too many")
+@pytest.mark.parametrize("kind", ["easy", "hard"])
+def test_fleets_of_similar_size_share_their_programs(kind):
+    """Ten fleets of 570 to 600 vehicles with timetables of their own: few shapes."""
+    shapes = set()
+    for seed in range(10):
+        scenario = fleet(570 + 10 * seed // 3, 168, 60, 7, kind=kind, seed=seed)
+        packed = pack(scenario)
+        sizes = tuple((*batch.base.shape, batch.slots) for batch in packed.batches)
+        shapes.add((packed.table_feeders, packed.slots, sizes))
+    assert len(shapes) <= 3
