@@ -23,6 +23,7 @@ from macjax.certificate.tables import Tables
 from macjax.objectives.compile import FeederTermsData
 
 HARD_TOLERANCE = 1e-3
+ROUNDING = 1e-6  # share of the tolerance that counts as rounding
 EPS = float(np.finfo(np.float64).eps)
 
 
@@ -93,7 +94,8 @@ def value(terms: Terms, load: np.ndarray, ignore_hard: bool = False) -> np.ndarr
         + terms.linear * over.sum(axis=1)
         + 0.5 * terms.quadratic * (over**2).sum(axis=1)
     )
-    broken = terms.hard & (x > terms.tolerance).any(axis=1)
+    limit = (1 + ROUNDING) * terms.tolerance
+    broken = terms.hard & (x > limit).any(axis=1)
     return cost if ignore_hard else np.where(broken, np.inf, cost)
 
 

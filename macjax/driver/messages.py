@@ -7,7 +7,8 @@ from macjax._status import Status
 from macjax.driver.settings import Settings
 
 WHAT = {
-    Status.solved: "The certificate proves a gap of {gap:.2g}.",
+    Status.solved: "The certificate proves that no schedule costs less than "
+    "{bound:.6g}; this one costs {cost:.6g} (gap {gap:.2g}).",
     Status.infeasible: "No schedule keeps the hard capacities of {feeders}; "
     "`dual_ray` proves it.",
     Status.iteration_limit: "The {max_iterations} iterations are used up{at}.",
@@ -34,6 +35,7 @@ def message_for(
     status: Status,
     settings: Settings,
     gap: float | None = None,
+    interval: tuple[float, float] = (0.0, 0.0),
     feeders: Iterable = (),
     vehicles: Iterable = (),
 ) -> str:
@@ -43,12 +45,15 @@ def message_for(
         status: how the solve ended.
         settings: of the solve.
         gap: certified gap, None where there is no schedule.
+        interval: lower bound and objective [currency].
         feeders: ids of the feeders whose capacities cannot hold.
         vehicles: ids of vehicles with numbers that are not finite.
     """
     vehicles = list(vehicles)
     text = WHAT[status].format(
         gap=0.0 if gap is None else gap,
+        bound=interval[0],
+        cost=interval[1],
         at=" before a schedule was found" if gap is None else f" at a gap of {gap:.2g}",
         feeders=_some(list(feeders), "feeder"),
         vehicles=f" for {_some(vehicles, 'vehicle')}" if vehicles else "",

@@ -98,9 +98,16 @@ def sorted_order(vehicle: np.ndarray, hours: np.ndarray, horizon: float) -> np.n
 
 
 def instant_keys(vehicle: np.ndarray, hours: np.ndarray, horizon: float) -> np.ndarray:
-    """One integer that sorts by vehicle, then by instant (to the millisecond)."""
-    ms = np.floor(np.asarray(hours) * 3.6e6 + 0.5).astype(np.int64)
-    return np.asarray(vehicle, np.int64) * (int(round(horizon * 3.6e6)) + 2) + ms
+    """One integer that sorts by vehicle, then by instant.
+
+    Instants are whole microseconds, as a scenario keeps them, or milliseconds where
+    vehicles x microseconds pass 63 bits (a million vehicles over a year).
+    """
+    vehicle = np.asarray(vehicle, np.int64)
+    fits = (int(vehicle.max(initial=0)) + 1) * horizon * 3.6e9 < 9e18
+    ticks = 3.6e9 if fits else 3.6e6
+    instants = np.rint(np.asarray(hours) * ticks).astype(np.int64)
+    return vehicle * (int(round(horizon * ticks)) + 2) + instants
 
 
 class _TripEnergy:

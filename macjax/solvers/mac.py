@@ -35,7 +35,8 @@ FALL = 0.7  # ADMM goes on while a chunk brings the gap below this share
 FIRST_STRETCH = 5.0  # proximal parameter of Newton's first step over 1 / rho
 PATIENCE = 12  # steps without progress before the method changes
 PROGRESS = 0.9  # progress is a gap below this share of the last one
-RETURNS = 3  # changes of method without progress before the run is stalled
+RETURNS = 4  # changes of method without progress before the run is stalled
+RETRY = 0.2  # each return starts Newton with this share of the last first stretch
 
 
 @eqx.filter_jit
@@ -256,7 +257,7 @@ class Run:
 
     def _return_to_admm(self) -> None:
         self.phase, self.waited, self.chunks = "admm", 0, 0
-        self.stretch = FIRST_STRETCH
+        self.stretch = FIRST_STRETCH * RETRY**self.returned
         self.state = admm_start(self.problem, self.best_energy, self.best_price)
 
     @property

@@ -287,7 +287,10 @@ class Program:
                 self._row(columns, [1.0, *(-a for _, a in own)], 0.0, 0.0)
                 spare = self.headroom[f, t]
                 if self.terms.hard[f]:
+                    # Overload within the tolerance counts 0, whatever it would cost.
+                    spare += 1e-3 * max(1.0, capacity[f, t])
                     self._row([self.load[f, t]], [1.0], -np.inf, spare)
+                    continue
                 for extra in (self.peak[f], self.over[f, t]):
                     columns = [self.load[f, t], extra]
                     self._row(columns, [1.0, -1.0], -np.inf, spare)
