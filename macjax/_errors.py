@@ -83,6 +83,29 @@ class DataError(MacjaxError):
         return pd.DataFrame(rows, columns=columns)
 
 
+class InfeasibleVehicles(DataError):
+    """Some vehicles cannot make their trips even at full power.
+
+    `infeasible` is the frame of them: vehicle_id, trip (row number of the first trip
+    that fails, missing where only the SOC at the start or the end is short), departure,
+    missing_kwh.
+    """
+
+    def __init__(self, infeasible):
+        self.infeasible = infeasible
+        rule = (
+            "cannot make its trips even at full power; on_infeasible='drop' leaves "
+            "such vehicles out, 'relax' lets them do their best"
+        )
+        ids = tuple(infeasible["vehicle_id"].head(FIRST_IDS))
+        fault = Fault("vehicles", "vehicle_id", rule, len(infeasible), ids)
+        super().__init__([fault], title="infeasible vehicles")
+
+    def __str__(self) -> str:
+        table = self.infeasible.head(FIRST_IDS).to_string(index=False)
+        return f"{super().__str__()}\n{table}"
+
+
 def nearest(name: str, accepted: Iterable[str]) -> str:
     """Text that names the accepted word nearest to `name`, or lists all of them."""
     accepted = list(accepted)

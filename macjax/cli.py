@@ -10,8 +10,10 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 
 from macjax._commands import (
+    INFEASIBLE,
     INTERRUPTED,
     UNSOLVED,
     WRONG,
@@ -23,7 +25,7 @@ from macjax._commands import (
     solve,
     validate,
 )
-from macjax._errors import DataError, MacjaxError
+from macjax._errors import DataError, InfeasibleVehicles, MacjaxError
 from macjax._methods import COMPARED, DEFAULT_TARIFF, METHODS
 from macjax._output import note, print_json
 from macjax._version import __version__
@@ -39,7 +41,8 @@ OBJECTIVE_HELP = (
 )
 EPILOG = (
     "exit codes: 0 done or solved; 1 ended without being solved; 2 wrong input or "
-    "usage; 3 infeasible; 130, 143 interrupted"
+    "usage; 3 infeasible (vehicles, hard capacities, or a certified schedule); "
+    "130, 143 interrupted"
 )
 
 
@@ -47,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parser = build_parser()
     args = parser.parse_args(arguments)
-    with Interruption() as interruption:
+    with Interruption() as interruption, warnings.catch_warnings():
+        # What warns in a program is a note of the scenario here, shown in its place.
+        warnings.simplefilter("ignore", UserWarning)
         try:
             code = args.run(args)
             sys.stdout.flush()
@@ -64,7 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def report(error: Exception, as_json: bool, debug: bool) -> int:
     """Say what went wrong on stderr, as JSON on stdout too; return the exit code."""
-    expected = isinstance(error, MacjaxError)
+    # A locked file or folder is wrong input as well.
+    expected = isinstance(error, MacjaxError | PermissionError)
     kind = type(error).__name__
     if expected or isinstance(error, OSError):
         note(f"macjax: {error}")
@@ -76,7 +82,11 @@ def report(error: Exception, as_json: bool, debug: bool) -> int:
         record = {"type": kind, "message": str(error)}
         if isinstance(error, DataError):
             record["faults"] = error.faults
+        if isinstance(error, InfeasibleVehicles):
+            record["infeasible"] = error.infeasible
         print_json({"error": record})
+    if isinstance(error, InfeasibleVehicles):
+        return INFEASIBLE
     return WRONG if expected else UNSOLVED
 
 

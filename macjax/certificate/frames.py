@@ -19,9 +19,9 @@ def plan_of_schedule(tables: Tables, frame: pd.DataFrame) -> Plan:
     Without a `stay` column a row belongs to the vehicle's charging stay that overlaps
     the slot, which must be the only one.
 
-    Raises DataError for missing columns, unknown vehicles, stays or times, and for
-    rows whose stay, vehicle and feeder do not belong together. NaN powers are kept:
-    they make the plan infeasible.
+    Raises DataError for missing columns, unknown vehicles, stays or times, repeated
+    rows, and rows whose stay, vehicle and feeder do not belong together. NaN powers
+    are kept: they make the plan infeasible.
     """
     require_columns(frame, "schedule", ("vehicle_id", "time", "kw"))
     frame = frame.reset_index(drop=True)
@@ -36,6 +36,11 @@ def plan_of_schedule(tables: Tables, frame: pd.DataFrame) -> Plan:
         stay = _matching_stays(tables, vehicle, slot, frame)
     if "feeder_id" in frame.columns:
         _require_feeder(tables, frame, stay)
+    entry = stay.astype(np.int64) * tables.clock.slots + slot
+    repeated = pd.Series(entry).duplicated().to_numpy()
+    if repeated.any():
+        rule = "a stay must not have two rows in one slot"
+        raise _fault("schedule", "stay,time", rule, repeated)
     return Plan(stay, slot.astype(np.int32), kw)
 
 

@@ -5,34 +5,11 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from macjax._errors import DataError, Fault
+from macjax._errors import InfeasibleVehicles
 from macjax.fleet.opportunities import Chains, Shortfall
 from macjax.scenario.scenario import Scenario
 
 POLICIES = ("error", "drop", "relax")
-SHOWN = 10
-
-
-class InfeasibleVehicles(DataError):
-    """Some vehicles cannot make their trips even at full power.
-
-    `infeasible` is the frame of them: vehicle_id, trip (row number of the first trip
-    that fails, missing where only the final SOC is short), departure, missing_kwh.
-    """
-
-    def __init__(self, infeasible: pd.DataFrame):
-        self.infeasible = infeasible
-        rule = (
-            "cannot make its trips even at full power; on_infeasible='drop' leaves "
-            "such vehicles out, 'relax' lets them do their best"
-        )
-        ids = tuple(infeasible["vehicle_id"].head(SHOWN))
-        fault = Fault("vehicles", "vehicle_id", rule, len(infeasible), ids)
-        super().__init__([fault], title="infeasible vehicles")
-
-    def __str__(self) -> str:
-        table = self.infeasible.head(SHOWN).to_string(index=False)
-        return f"{super().__str__()}\n{table}"
 
 
 def infeasible_frame(scenario: Scenario, short: Shortfall) -> pd.DataFrame:

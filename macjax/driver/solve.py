@@ -13,8 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
+from macjax._errors import SettingsError
 from macjax._status import Status
 from macjax.certificate import Certifier, relative_gap
+from macjax.driver.interrupt import Interruption
 from macjax.driver.messages import message_for
 from macjax.driver.progress import Progress, compile_seconds
 from macjax.driver.settings import Settings, check_settings
@@ -98,6 +100,11 @@ def solve(
 def solve_tube(scenario, objective=None, *, tube="mobility", **given) -> Solution:
     """`solve` over the schedules of a tube: "mobility" or "per_session"."""
     settings = check_settings(**given)
+    if not isinstance(scenario, Scenario):
+        raise SettingsError(
+            f"scenario must be a macjax.Scenario, not {type(scenario).__name__}; "
+            "Scenario.read(folder) gives one"
+        )
     clock = _Clock(settings.time_limit)
     scenario.validate(vehicle_to_grid=settings.vehicle_to_grid)
     objective = PeakOverload() if objective is None else objective
@@ -112,8 +119,13 @@ def solve_tube(scenario, objective=None, *, tube="mobility", **given) -> Solutio
     work = _Work(scenario, objective, data, chains, tube, settings, clock)
     work.infeasible = infeasible_frame(scenario, short)
     work.dropped = dropped
-    with jax.enable_x64(True):
+    with Interruption() as work.interruption, jax.enable_x64(True):
         return work.solve(warm)
+
+
+def _first(*values):
+    """The first value that is not None, else None."""
+    return next((value for value in values if value is not None), None)
 
 
 class _Clock:
@@ -137,8 +149,14 @@ class _Clock:
         return self.limit is not None and self() >= self.limit
 
     def seconds(self) -> dict[str, float]:
+        # Programs are compiled when they first run, most of them in the iteration.
         compiled = compile_seconds() - self.compiled
-        return self.laps | {"compile": compiled, "total": self()}
+        iterating = max(self.laps.get("solve", 0.0) - compiled, 0.0)
+        return self.laps | {
+            "compile": compiled,
+            "solve": iterating,
+            "total": self(),
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,6 +182,7 @@ class _Work:
         self.dropped: list = []
         self.ray: np.ndarray | None = None
         self.runs: list[Run] = []
+        self.interruption = Interruption()
         self.progress = Progress(settings.progress, settings.gap, clock)
 
     def solve(self, warm) -> Solution:
@@ -231,7 +250,7 @@ class _Work:
                 energy = run.energy
                 share = largest_share(self.data, self._feeder_rows(run.load))
                 if share <= ease.accepted:
-                    self.data = within_terms(self.data, ease)
+                    self.data = within_terms(self.data, ease, self.settings.gap)
                     return None, energy
                 if run.best_bound > 0:
                     ray = self._feeder_rows(run.best_price)
@@ -246,6 +265,8 @@ class _Work:
     def _next(self, run: Run, wanted: float) -> Status | None:
         """How the run ends here, or None after one more step."""
         status = run.terminate(wanted, self.settings.max_iterations)
+        if status is None and self.interruption.asked:
+            status = Status.interrupted
         if status is None and self.clock.is_over:
             status = Status.time_limit
         self.progress(run)
@@ -300,23 +321,28 @@ class _Work:
         run = self.runs[-1] if self.runs else None
         settings = self.settings
         found: dict[str, Any] = {"plan": None}
-        gap, bad = None, []
+        gap, bad, interval = None, [], (0.0, 0.0)
         has_plan = run is not None and run.best_energy is not None
         if run is not None and has_plan and status != Status.infeasible:
             best = self._certified(run)
             gap, bad = best.gap, self._nonfinite_vehicles(run)
-            found = vars(best)
+            found, interval = vars(best), (best.lower_bound, best.objective)
             self.progress.close(status, best.objective, best.lower_bound, gap)
             self.clock.lap("certify")
         looks = [vars(look) for each in self.runs for look in each.history]
         record = {
             "device": jax.devices()[0].device_kind,
             "padding_share": self.fleet.waste,
+            "vehicle_to_grid": _first(
+                settings.vehicle_to_grid, self.scenario.vehicle_to_grid
+            ),
         }
         return Solution(
             scenario=self.scenario,
             status=status,
-            message=message_for(status, settings, gap, self._ray_feeders(), bad),
+            message=message_for(
+                status, settings, gap, interval, self._ray_feeders(), bad
+            ),
             unmanaged_objective=self.certifier.unmanaged_objective,
             iterations=run.iteration if run is not None else 0,
             history=pd.DataFrame(looks),

@@ -19,6 +19,8 @@ COLUMNS = (
     "avoided_percent",
     "energy_kwh",
     "stranded",
+    "infeasible",
+    "dropped",
     "objective",
     "lower_bound",
     "gap",
@@ -46,8 +48,9 @@ def compare(
 
     Returns:
         method, status, feeders, feeders_overloaded, upgrade_kw, upgrade_cost,
-        avoided_kw, avoided_percent, energy_kwh, stranded, objective, lower_bound, gap,
-        seconds; money in the scenario's currency, energy from the grid, weighted. Last
+        avoided_kw, avoided_percent, energy_kwh, stranded, infeasible, dropped,
+        objective, lower_bound, gap, seconds; money in the scenario's currency, energy
+        from the grid, weighted. Last
         avoidable_cost_at_most: where the objective is the upgrade cost, the baseline's
         upgrade cost less the row's lower bound: no schedule of the row's set avoids
         more.

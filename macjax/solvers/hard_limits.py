@@ -13,6 +13,7 @@ import numpy as np
 
 from macjax.objectives.compile import FeederTermsData
 
+MARGIN_OF_GAP = 10.0  # margin over the wanted gap, as a share of the tolerance
 ROUNDING = 1e-6  # share of the tolerance that an iterate may pass the limit by
 
 
@@ -55,12 +56,13 @@ def search_terms(data: FeederTermsData, ease: Ease) -> FeederTermsData:
     )
 
 
-def within_terms(data: FeederTermsData, ease: Ease) -> FeederTermsData:
+def within_terms(data: FeederTermsData, ease: Ease, gap: float) -> FeederTermsData:
     """Terms of the solve: x <= tau, the prox a margin below it.
 
     Arguments:
         data: terms of the objective with hard limits.
         ease: the one with which a schedule was found.
+        gap: the gap that is wanted; the margin must cost less than it.
 
     Returns:
         Terms whose headroom holds the tolerance where hard.
@@ -69,7 +71,7 @@ def within_terms(data: FeederTermsData, ease: Ease) -> FeederTermsData:
     return data._replace(
         headroom=data.headroom + tolerance,
         tolerance=ROUNDING * tolerance,
-        margin=ease.margin * tolerance,
+        margin=min(ease.margin, MARGIN_OF_GAP * gap) * tolerance,
     )
 
 

@@ -97,7 +97,7 @@ def test_vehicles_that_cannot_travel_are_listed_with_what_is_missing(tmp_path, c
     frames["trips"].loc[0, "energy_kwh"] = 39.0
     folder = write(tmp_path / "far", frames)
     code, shown = run(capsys, "solve", folder, "--out", tmp_path / "out")
-    assert code == 2
+    assert code == 3
     assert "v1" in shown.err
     assert not (tmp_path / "out").exists()
     for policy in ("drop", "relax"):

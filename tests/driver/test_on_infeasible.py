@@ -14,8 +14,8 @@ from driver_cases import (
 
 import macjax
 from macjax import DataError
+from macjax._errors import InfeasibleVehicles
 from macjax.certificate import Certifier
-from macjax.driver.shortfall import InfeasibleVehicles
 
 AT_THE_END = 8000  # a vehicle without trips that is short of its final SOC
 

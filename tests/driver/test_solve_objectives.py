@@ -164,10 +164,6 @@ def test_hard_limits_against_the_qp(name, share):
     assert solution.objective <= optimum + GAP * scale_of(solution) + rounding
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the bound takes the limits exactly, the schedule uses their tolerance",
-)
 @pytest.mark.parametrize("share", [0.9985, 1.0])
 @pytest.mark.parametrize("name", ["hard, energy", "hard, smoothing"])
 def test_hard_limits_bound_is_below_the_objective(name, share):

@@ -7,8 +7,8 @@ from problems import INF, PROBLEMS
 
 import macjax
 from macjax import EnergyCost, FeederCapacity, OverloadEnergy, PeakOverload, Scenario
+from macjax._errors import InfeasibleVehicles
 from macjax.certificate import Certifier
-from macjax.driver.shortfall import InfeasibleVehicles
 
 GAP = 1e-9
 

@@ -6,7 +6,8 @@ import pytest
 from problems import frames, vehicle
 
 import macjax
-from macjax.driver.shortfall import InfeasibleVehicles, apply_policy, infeasible_frame
+from macjax._errors import InfeasibleVehicles
+from macjax.driver.shortfall import apply_policy, infeasible_frame
 from macjax.fleet.opportunities import charging_chains
 from macjax.scenario import Scenario
 from macjax.synthetic import fleet

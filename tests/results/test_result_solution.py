@@ -182,6 +182,8 @@ COMPARED = [
     "avoided_percent",
     "energy_kwh",
     "stranded",
+    "infeasible",
+    "dropped",
     "objective",
     "lower_bound",
     "gap",

@@ -35,7 +35,8 @@ SMOOTH = {
 
 
 def tables(terms, seed: int) -> list[np.ndarray]:
-    """Prices of all sorts: none, random, tied, sparse, negative, far too large."""
+    """Prices of all sorts: none, random, tied, sparse, negative, far too large, and
+    at last some that are no numbers."""
     rng = np.random.default_rng(seed)
     shape = terms.energy.shape
     size = (terms.kappa + terms.linear + 0.1)[:, None] / shape[1]
@@ -57,7 +58,7 @@ def assert_same_bound(scenario, objective, seed: int) -> None:
     """For each price table, at the prices that the device makes of it."""
     whole, problem = packed(scenario, objective)
     certifier = Certifier(scenario, objective)
-    for table in tables(certifier.terms, seed):
+    for table in tables(certifier.terms, seed)[:-1]:
         bound, prices = bound_of(problem, padded(whole, table))
         used = np.asarray(prices)[: whole.feeders]
         headroom = np.abs(certifier.terms.headroom)
@@ -85,6 +86,21 @@ def test_equals_the_certificate(name, seed):
 def test_equals_the_certificate_with_smoothing(name, seed):
     """The shadow prices are real numbers then."""
     assert_same_bound(scenario_of(seed), SMOOTH[name], seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", LINEAR)
+def test_prices_that_are_no_numbers(name, seed):
+    """They cost bound and no validity: the bound is a number, and one of the
+    certificate for the prices that it comes with."""
+    scenario, objective = scenario_of(seed), LINEAR[name]
+    whole, problem = packed(scenario, objective)
+    certifier = Certifier(scenario, objective)
+    table = tables(certifier.terms, seed)[-1]
+    bound, prices = bound_of(problem, padded(whole, table))
+    assert jnp.isfinite(prices).all()
+    best = certifier.bound(np.asarray(prices)[: whole.feeders])
+    assert float(bound) <= best + 1e-9 * abs(best)
 
 
 def test_some_cells_are_over_their_capacity_with_nobody_there():

@@ -134,12 +134,12 @@ def test_fleet_part_is_positive_semidefinite(point):
 
 
 def test_a_step_goes_uphill(point):
-    """The merit rises or the gradient falls; the new load is that of the schedule."""
+    """The merit does not fall, or the gradient does; the load is the schedule's."""
     problem, state, at = point
     new, report = proximal_step(problem, state)
     end = evaluate(problem, state, new.price, new.shadow)
-    rises = float(end.merit) > float(at.merit)
-    assert rises or float(end.norm) <= 0.9 * float(at.norm)
+    kept = float(end.merit) >= float(at.merit) - 1e-12 * abs(float(at.merit))
+    assert kept or float(end.norm) <= 0.9 * float(at.norm)
     assert float(end.norm) == pytest.approx(float(report.last_norm), rel=1e-9)
     assert float(report.first_norm) == pytest.approx(float(at.norm), rel=1e-9)
     assert 1 <= int(report.newton) <= newton.NEWTON_STEPS
