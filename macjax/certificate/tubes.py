@@ -110,6 +110,8 @@ def infeasible_vehicles(
     trip[vehicle] = failing[at] + window.start
     short = tube.short.copy()
     short[vehicle] = missing[failing[at]]
+    # What is short at the start already is missing before every trip.
+    short = np.maximum(short, floor)
     return _listing(tables, listed + first, trip[listed], short[listed])
 
 

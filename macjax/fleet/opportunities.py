@@ -296,6 +296,8 @@ def _shortfall(columns, trips, vehicle, reached, count, first, begin_h) -> Short
     worst = np.zeros(vehicles)
     trip[failing] = trips.row[fails[at]]
     worst[failing] = missing[fails[at]]
+    # What is short at the start already is missing before every trip.
+    worst = np.maximum(worst, reserve - initial)
 
     all_charged = np.zeros(vehicles)
     some = count > 0

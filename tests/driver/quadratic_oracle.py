@@ -2,7 +2,7 @@
 
     min  sum_f kappa_f theta_f + dt sum_ft [ linear_f o_ft + quadratic_f / 2 o_ft^2 ]
          + dt sum_ft energy_ft P_ft + epsilon / 2 sum_n weight_n sum_j u_nj^2
-    P_ft - theta_f <= H_ft,   P_ft - o_ft <= H_ft,   P_ft <= H_ft where hard,
+    P_ft - theta_f <= H_ft,   P_ft - o_ft <= H_ft,   P_ft <= H_ft + slack_ft where hard,
     theta, o >= 0,   P_ft = sum weight u / (efficiency dt)
 
 on the opportunities and states that `oracles.convert` reads from the tables.
@@ -21,6 +21,7 @@ def optimum(
     squared=0.0,
     energy=0.0,
     hard=False,
+    slack=0.0,
     epsilon=0.0,
 ) -> float:
     """Least cost [currency]; inf if there is no schedule.
@@ -31,6 +32,7 @@ def optimum(
         squared: cost of squared overload [currency/(kW^2 h)], (f,) or a number.
         energy: price of EV energy [currency/kWh], broadcast to (f, t).
         hard: feeders whose load must stay under the capacity, (f,) or a bool.
+        slack: how far it may pass it all the same [kW], broadcast to (f, t).
         epsilon: weight of the squared energies [currency/kWh^2].
     """
     p = oracles.convert(scenario)
@@ -47,6 +49,7 @@ def optimum(
     theta = sparse.csr_matrix((np.ones(cells), (np.arange(cells), which)))
     eye, room = sparse.identity(cells), p.headroom.reshape(-1)
     fixed = np.flatnonzero(np.broadcast_to(hard, feeders)[which])
+    limit = room + np.broadcast_to(slack, (feeders, slots)).reshape(-1)
 
     equal = sparse.bmat([[-gather, chain, sparse.csr_matrix((k, feeders + cells))]])
     over = sparse.bmat([
@@ -60,7 +63,8 @@ def optimum(
     bounded = np.flatnonzero(np.isfinite(high))
     every = sparse.identity(size, format="csr")
     matrix = sparse.vstack([equal, over, -every, every[bounded]]).tocsc()
-    right = np.concatenate((np.zeros(k), room, room, room[fixed], -low, high[bounded]))
+    right = (np.zeros(k), room, room, limit[fixed], -low, high[bounded])
+    right = np.concatenate(right)
 
     vector = np.zeros(size)
     each = np.broadcast_to(energy, (feeders, slots)).reshape(-1) * p.dt

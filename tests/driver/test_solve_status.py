@@ -281,8 +281,42 @@ def test_an_error_of_the_progress_callable_is_not_swallowed(hard_street):
         macjax.solve(hard_street, progress=wrong)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_by_a_handler(hard_street, street_optimum, number):
+    """A handler in force is called at once, the run ends at the next look."""
+    called, looks = [], []
+
+    def tell(record):
+        looks.append(record["iteration"])
+        if len(looks) == 3:
+            signal.raise_signal(number)
+            assert called == [number]
+
+    before = signal.signal(number, lambda number, frame: called.append(number))
+    try:
+        own = signal.getsignal(number)
+        solution = macjax.solve(hard_street, gap=NEVER, progress=tell)
+        assert signal.getsignal(number) is own
+    finally:
+        signal.signal(number, before)
+    assert solution.status == "interrupted" and len(looks) == 4
+    assert_valid_so_far(hard_street, solution, street_optimum)
+
+
+def test_interrupted_in_the_search_for_limits_that_hold():
+    """Before a schedule under hard limits is found."""
+    scenario = one_feeder_too_small()
+
+    def interrupt(record):
+        raise KeyboardInterrupt
+
+    solution = macjax.solve(scenario, FeederCapacity(), progress=interrupt)
+    assert solution.status == "interrupted"
+    assert macjax.certify(scenario, solution).feasible
+
+
 PROGRAM = """
-import sys, time
+import time
 import macjax
 from macjax.synthetic import fleet
 
@@ -290,9 +324,10 @@ def tell(record):
     print("look", record["iteration"], flush=True)
     time.sleep(0.2)
 
-solution = macjax.solve(fleet(20, 6, feeders=1), gap=1e-12, progress=tell)
+scenario = fleet(20, 12, feeders=2, kind="tight", seed=1)
+solution = macjax.solve(scenario, gap=1e-12, progress=tell)
 print(solution.status, solution.message, flush=True)
-assert macjax.certify(solution.scenario, solution).feasible
+assert macjax.certify(scenario, solution).feasible
 """
 
 
