@@ -47,6 +47,11 @@ class Fault:
 
     def __post_init__(self):
         object.__setattr__(self, "ids", tuple(self.ids)[:FIRST_IDS])
+        for name in ("table", "column", "rule"):
+            # Half of a surrogate pair in somebody's table can be neither printed nor
+            # put into a frame.
+            text = str(getattr(self, name)).encode("utf-8", "backslashreplace")
+            object.__setattr__(self, name, text.decode("utf-8"))
 
     def __str__(self) -> str:
         text = f"{self.table}.{self.column}: {self.rule}"

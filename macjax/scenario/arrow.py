@@ -7,8 +7,10 @@ by itself; ids are compared as Arrow arrays, without one Python object per row.
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 STRING = pd.StringDtype("pyarrow", na_value=np.nan)
+ARROW_STRING = pd.StringDtype("pyarrow")
 _TEXT = {pa.string(): STRING, pa.large_string(): STRING, pa.string_view(): STRING}
 _MASKED = {
     f"{u}int{b}": f"{u.upper()}Int{b}" for u in ("", "u") for b in (8, 16, 32, 64)
@@ -43,6 +45,21 @@ def as_arrow(series: pd.Series) -> pa.Array:
     """One Arrow array of a column, nulls where pandas sees a missing value."""
     column = pa.array(series.array, from_pandas=True)
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def unstorable(series: pd.Series) -> str:
+    """Why a Parquet file cannot hold a column; empty if it can."""
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "biufmM" and dtype.itemsize <= 8:
+        return ""
+    if dtype in (STRING, ARROW_STRING):
+        return ""
+    try:
+        table = pa.table({"column": pa.array(series, from_pandas=True)})
+        pq.write_table(table.slice(0, 1), pa.BufferOutputStream())
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return ""
 
 
 def text_series(column: pa.Array | pa.ChunkedArray) -> pd.Series:

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from macjax._errors import Fault
-from macjax.scenario.arrow import STRING, as_arrow, plain
+from macjax.scenario.arrow import STRING, as_arrow, plain, unstorable
 from macjax.scenario.ids import Ids, parse_ids, repeated, settle_owner
 from macjax.scenario.numeric import parse_numbers
 from macjax.scenario.report import RowNames, quoted
@@ -67,11 +67,12 @@ def clean_table(table: Table, frame: pd.DataFrame, source: Source) -> CleanTable
     clean = CleanTable(table, len(frame), RowNames(table.name, None, table.numbered))
     clean.given = list(frame.columns)
     clean.faults += _missing_columns(table, frame)
-    if frame.columns.has_duplicates:
-        twice = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
+    names = pd.Index([str(name) for name in frame.columns])  # as files have them
+    if names.has_duplicates:
+        twice = dict.fromkeys(names[names.duplicated()])
         rule = "comes more than once; give each column its own name"
-        clean.faults += [Fault(table.name, str(name), rule) for name in twice]
-        frame = frame.loc[:, ~frame.columns.duplicated(keep=False)]
+        clean.faults += [Fault(table.name, name, rule) for name in twice]
+        frame = frame.loc[:, ~names.duplicated(keep=False)]
     from_text = table.name in source.text_tables
     for column in table.columns:
         if column.name in frame.columns:
@@ -174,9 +175,12 @@ def _read_text(series: pd.Series):
         return pa.nulls(len(series), pa.large_string()), [], missing
     kind = pd.api.types.infer_dtype(series, skipna=True)
     if kind != "string":
-        rule = f"must be text or null; found {kind}, e.g. {series[~missing].iloc[0]}"
+        wrong = ~missing
+        if series.dtype == object:
+            wrong &= ~series.map(lambda value: isinstance(value, str)).to_numpy(bool)
+        rule = f"must be text or null; found {kind}, e.g. {series[wrong].iloc[0]}"
         values = pa.nulls(len(series), pa.large_string())
-        return values, [(rule, ~missing)], missing
+        return values, [(rule, wrong)], missing
     text = series.where(~missing, None) if series.dtype == object else series
     return as_arrow(text.astype(STRING)), [], missing
 
@@ -264,6 +268,12 @@ def _keep_extra(clean: CleanTable, frame: pd.DataFrame) -> None:
     for name in extra:
         # Before pandas 3 this copies, since then it is safe without.
         clean.extra[name] = frame[name].reset_index(drop=True)
+        if reason := unstorable(clean.extra[name]):
+            rule = (
+                f"is no column of a scenario, and Parquet cannot hold it: {reason}; "
+                "leave it out or give it values of one kind"
+            )
+            clean.faults.append(Fault(clean.table.name, str(name), rule, clean.rows))
     if not extra:
         return
     words = []

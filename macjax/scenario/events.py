@@ -54,6 +54,11 @@ def microseconds(column) -> np.ndarray:
     return column.dt.tz_localize(None).to_numpy().view(np.int64)
 
 
+def microseconds_of(hours: np.ndarray) -> np.ndarray:
+    """Hours of `StayWindows` or `TripEvents` as the whole microseconds they are."""
+    return np.rint(hours * HOUR).astype(np.int64)
+
+
 def stay_windows(stays, vehicle, feeder, start_us: int, end_us: int) -> StayWindows:
     """Clip the stays to the horizon [start_us, end_us); all arrays are read-only."""
     begin = np.maximum(microseconds(stays["arrival"]), start_us) - start_us

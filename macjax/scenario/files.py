@@ -49,7 +49,7 @@ class Folder(NamedTuple):
 
 def read_folder(folder: str | os.PathLike) -> Folder:
     """Read all files of a scenario; what cannot be read becomes a fault."""
-    folder = Path(folder)
+    folder = folder_path(folder)
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         advice = "give the folder that holds scenario.toml and the tables"
@@ -74,6 +74,13 @@ def read_folder(folder: str | os.PathLike) -> Folder:
         if there[0].suffix == ".csv":
             text_tables.add(name)
     return Folder(keys, frames, frozenset(text_tables), faults)
+
+
+def folder_path(folder) -> Path:
+    """A path; SettingsError for what is neither text nor a path."""
+    if isinstance(folder, str | os.PathLike) and "\0" not in os.fsdecode(folder):
+        return Path(os.fsdecode(folder))
+    raise SettingsError(f"folder must be text or a path; got {folder!r}")
 
 
 class UnreadableError(Exception):
@@ -147,6 +154,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     """Every column as text: what it means is decided by the schema, not by guessing."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         names = next(csv.reader(file), [])
+        header_alone = bool(names) and not next(file, "")
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise UnreadableError(f"has several columns of one name: {twice}")
@@ -156,6 +164,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
                 f"has its columns parted by {word}; part them by ',' and write "
                 "numbers with a decimal point"
             )
+    if header_alone:  # Arrow refuses a header that no line end follows
+        nothing = column_to_pandas(pa.chunked_array([], pa.large_string()))
+        return pd.DataFrame(dict.fromkeys(names, nothing))
     table = pa.csv.read_csv(
         path,
         parse_options=pa.csv.ParseOptions(newlines_in_values=True),
@@ -180,7 +191,7 @@ def write_folder(
         raise SettingsError(f"format must be one of {', '.join(FORMATS)}; got {form!r}")
     if form == "csv":
         _refuse_csv(tables)
-    folder = Path(os.path.abspath(folder))
+    folder = Path(os.path.abspath(folder_path(folder)))
     _refuse_foreign(folder)
     with _replacing(folder) as fresh:
         (fresh / FILE).write_text(_toml(header), encoding="utf-8")
@@ -196,7 +207,11 @@ def write_folder(
 
 
 def _refuse_csv(tables: Mapping[str, pd.DataFrame]) -> None:
-    """Text ids that all look like whole numbers would come back as numbers."""
+    """Refuse what CSV cannot hold.
+
+    Text ids that all look like whole numbers would come back as numbers; extra columns
+    may hold lists and the like.
+    """
     for name, key in (("vehicles", "vehicle_id"), ("feeders", "feeder_id")):
         ids = tables[name][key]
         if isinstance(ids.dtype, pd.StringDtype) and len(ids):
@@ -206,6 +221,16 @@ def _refuse_csv(tables: Mapping[str, pd.DataFrame]) -> None:
                     f"{name}.{key} is text such as '{texts[0]}', which CSV would turn "
                     "into whole numbers; write Parquet"
                 )
+    for name, frame in tables.items():
+        for column in frame.columns.difference(TABLES[name].names, sort=False):
+            first = pa.table({"column": pa.array(frame[column][:1], from_pandas=True)})
+            try:
+                pa.csv.write_csv(first, pa.BufferOutputStream())
+            except pa.ArrowException as error:
+                raise SettingsError(
+                    f"{name}.{column} cannot be written as CSV: {_first_line(error)}; "
+                    "write Parquet or leave the column out"
+                ) from error
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -12,12 +12,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from macjax._errors import FIRST_IDS, Fault
+from macjax._errors import FIRST_IDS, Fault, SettingsError
 from macjax.scenario.arrow import STRING, as_arrow, text_series
+from macjax.scenario.numeric import is_number
 from macjax.scenario.report import RowNames, quoted
 from macjax.scenario.schema import Column
 
 EXACT = 2.0**53
+LARGEST = 2**63 - 1
 _CANONICAL = r"^(0|-?[1-9]\d{0,18})$"
 _WHOLE_FLOAT = r"^(0|-?[1-9]\d{0,14})\.0+$"
 
@@ -75,9 +77,14 @@ def _text_ids(values: pa.Array, from_text: bool) -> Ids:
     return Ids(values, wrong, loose=from_text)
 
 
+def _too_large(large: np.ndarray) -> Ids:
+    rule = "must fit into 64 bits with a sign; write ids as text"
+    return Ids(pa.nulls(len(large), pa.large_string()), [(rule, large)])
+
+
 def _integer_ids(series: pd.Series, missing: np.ndarray) -> Ids:
-    if series.max() > np.iinfo(np.int64).max:
-        return _no_ids(missing, "must fit into 64 bits with a sign; write ids as text")
+    if series.max() > LARGEST:
+        return _too_large(series.gt(LARGEST).fillna(False).to_numpy(bool))
     values = series.to_numpy(np.int64, na_value=0, copy=True)
     return Ids(pa.array(values, mask=missing), [])
 
@@ -109,20 +116,33 @@ def _object_ids(series: pd.Series, missing: np.ndarray, from_text: bool) -> Ids:
         text = series.where(~missing, None).astype(STRING)
         return _text_ids(as_arrow(text), from_text)
     if kind == "integer":
+        whole = series.where(~missing, 0).to_numpy()
         try:
-            values = series.where(~missing, 0).to_numpy().astype(np.int64)
+            values = whole.astype(np.int64)
         except OverflowError:
-            rule = "must fit into 64 bits with a sign; write ids as text"
-            return _no_ids(missing, rule)
+            return _too_large(((whole > LARGEST) | (whole < -LARGEST - 1)).astype(bool))
         return Ids(pa.array(values, mask=missing), [])
     if kind in ("floating", "mixed-integer-float"):
         return _float_ids(series.astype(np.float64), missing)
     if kind in ("mixed", "mixed-integer"):
+        odd = ~missing & ~series.map(_may_be_id).to_numpy(bool)
+        if odd.any():
+            example = series[odd].iloc[0]
+            found = f"{type(example).__name__}, e.g. '{example}'"
+            rule = f"must be text or whole numbers; found {found}"
+            return Ids(pa.nulls(len(missing), pa.large_string()), [(rule, odd)])
         kinds = series[~missing].map(lambda value: type(value).__name__)
         shown = quoted(sorted(kinds.unique())[:4])
         rule = f"must be all text or all whole numbers; found a mix of {shown}"
         return _no_ids(missing, rule)
     return _no_ids(missing, f"must be text or whole numbers; found {kind}")
+
+
+def _may_be_id(value) -> bool:
+    """Text or a whole number, also one that gaps in its column made a float."""
+    if isinstance(value, str):
+        return True
+    return is_number(value) and float(value).is_integer()
 
 
 def settle_owner(ids: Ids) -> Ids:
@@ -137,13 +157,22 @@ def settle_owner(ids: Ids) -> Ids:
         return ids
 
 
-def repeated(values: pa.Array) -> np.ndarray:
-    """Rows whose id comes more than once; null ids do not count."""
+def repeated(values: pa.Array, keep_first: bool = False) -> np.ndarray:
+    """Rows whose id comes more than once; null ids do not count.
+
+    Arguments:
+        values: the ids.
+        keep_first: leave out the first row of each id.
+    """
     codes = pc.dictionary_encode(values).indices
     known = pc.is_valid(codes).to_numpy(zero_copy_only=False)
     codes = pc.fill_null(codes, 0).to_numpy(zero_copy_only=False)
     counts = np.bincount(codes[known], minlength=1)
-    return known & (counts[codes] > 1)
+    several = known & (counts[codes] > 1)
+    if keep_first:
+        rows = np.flatnonzero(several)
+        several[rows[np.unique(codes[rows], return_index=True)[1]]] = False
+    return several
 
 
 class Link(NamedTuple):
@@ -208,6 +237,22 @@ def _orphans(orphans, ids: Ids, owner: Ids, column, names, there: str) -> Fault:
     rest = ", ..." if len(distinct) > len(unknown) else ""
     rule = f"names what {there} does not have: {quoted(unknown)}{rest}; it {others}"
     return names.fault(column.name, rule, orphans)[0]
+
+
+def listed(given, name: str) -> list:
+    """The ids that a caller names, each once; one id alone is accepted.
+
+    Arguments:
+        given: an id or an iterable of ids.
+        name: of the argument, for the SettingsError about anything else.
+    """
+    if isinstance(given, str | int | np.integer):
+        given = [given]
+    try:
+        return list(dict.fromkeys(given))
+    except TypeError as error:
+        rule = f"{name} must be an id or a list of ids, which are text or whole numbers"
+        raise SettingsError(f"{rule}; got {given!r}") from error
 
 
 def id_series(values: pa.Array, nullable: bool) -> pd.Series:

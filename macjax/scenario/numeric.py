@@ -1,6 +1,8 @@
 """Reading a column of numbers: everything becomes float64, or a reason why not."""
 
+import numbers
 import re
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -61,8 +63,26 @@ def _from_objects(series: pd.Series, missing: np.ndarray, from_text: bool) -> Nu
         return Numbers(values, missing, [])
     if kind == "boolean":
         return _none(missing, "must be numbers; found true or false")
-    text = as_arrow(series.where(~missing, None).astype(STRING))
-    return _from_text(text, missing, accept=False)
+    return _from_mixed(series, missing)
+
+
+def _from_mixed(series: pd.Series, missing: np.ndarray) -> Numbers:
+    """Objects of several kinds: only the rows that hold no number are wrong."""
+    number = series.map(is_number).to_numpy(bool) & ~missing
+    bad = ~number & ~missing
+    values = series.where(number, np.nan).astype(np.float64).to_numpy()
+    if not bad.any():
+        return Numbers(values, missing, [])
+    example = series[bad].iloc[0]
+    rule = f"must be numbers; found {type(example).__name__}, e.g. '{example}'"
+    if isinstance(example, str):
+        rule = _rule(example.strip())
+    return Numbers(values, missing, [(rule, bad)])
+
+
+def is_number(value) -> bool:
+    """A real number, by itself in a column of objects; true and false are none."""
+    return isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool)
 
 
 def _from_text(text: pa.Array, missing: np.ndarray, accept: bool) -> Numbers:

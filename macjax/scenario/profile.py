@@ -13,6 +13,7 @@ import pandas as pd
 from macjax._errors import FIRST_IDS, Fault
 from macjax.scenario.columns import CleanTable
 from macjax.scenario.header import Header
+from macjax.scenario.ids import Ids, repeated
 from macjax.scenario.report import plain_ids
 
 HOURS = 24
@@ -93,10 +94,16 @@ def _one_kind(clean: CleanTable, time, hour) -> list[Fault]:
 
 
 def check_complete(
-    cells: ProfileCells, clean: CleanTable, feeder_ids, header: Header | None
+    cells: ProfileCells, clean: CleanTable, feeders: Ids, header: Header | None
 ) -> list[Fault]:
-    """Every feeder has exactly one row for every slot, or for every hour."""
-    width = HOURS if header is None or cells.by_hour else header.slots
+    """Every feeder has exactly one row for every slot, or for every hour.
+
+    Feeders without an id, and all but the first of one id, are faults of their own and
+    need no rows here.
+    """
+    width, feeder_ids = HOURS, feeders.values
+    if header is not None and not cells.by_hour:
+        width = header.slots
     needed = len(feeder_ids) * width
     if needed > max(clean.rows, CELL_LIMIT):
         rule = f"{len(feeder_ids)} feeders need {needed} rows; found {clean.rows}"
@@ -111,7 +118,8 @@ def check_complete(
         twice[rows[counts[place] > 1]] = True
         rule = f"has more than one row for a feeder and {_noun(column)}"
         faults += clean.names.fault(f"feeder_id, {column}", rule, twice)
-    missing = np.flatnonzero(counts == 0)
+    nameless = feeders.missing | repeated(feeder_ids, keep_first=True)
+    missing = np.flatnonzero((counts == 0) & ~np.repeat(nameless, width))
     if len(missing):
         faults.append(_missing_fault(missing, width, column, feeder_ids, header))
     return faults

@@ -339,7 +339,7 @@ def _flag(vehicle_to_grid) -> bool | None:
 
 
 def _kind(value) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
+    return "None" if value is None else type(value).__name__
 
 
 def _announce(checked: Checked) -> None:

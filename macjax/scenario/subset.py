@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from macjax._errors import FIRST_IDS, DataError, Fault
 from macjax.scenario.arrow import as_arrow
+from macjax.scenario.ids import listed
 from macjax.scenario.profile import ProfileCells
 from macjax.scenario.report import quoted
 from macjax.scenario.validate import Checked, Links
@@ -69,8 +70,7 @@ def _chosen(ids: pd.Series, wanted, table: str, faults: list[Fault]) -> np.ndarr
     """Mask of the rows whose id is wanted; all of them when nothing is asked."""
     if wanted is None:
         return np.ones(len(ids), bool)
-    single = isinstance(wanted, str | int | np.integer)
-    wanted = list(dict.fromkeys([wanted] if single else list(wanted)))
+    wanted = listed(wanted, table)
     column = as_arrow(ids)
     text = not pa.types.is_integer(column.type)
     fitting = [i for i in wanted if isinstance(i, str) == text and _is_id(i)]

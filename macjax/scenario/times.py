@@ -140,7 +140,7 @@ def _from_text(text: pa.Array, missing: np.ndarray, zone: str | None) -> Instant
 
 def _from_odd_text(text: pa.Array, missing: np.ndarray, zone: str | None) -> Instants:
     """The slow road for text in which at least one value is no plain instant."""
-    text = pc.utf8_upper(pc.utf8_trim_whitespace(text))
+    given, text = text, pc.utf8_upper(pc.utf8_trim_whitespace(text))
     aware = _matches(text, AWARE)
     naive = _matches(text, NAIVE)
     junk = ~missing & ~aware & ~naive
@@ -154,7 +154,7 @@ def _from_odd_text(text: pa.Array, missing: np.ndarray, zone: str | None) -> Ins
         junk |= aware & np.isnat(values)
     values, wrong = _within_years(values)
     if junk.any():
-        example = text.filter(pa.array(junk))[0].as_py()
+        example = given.filter(pa.array(junk))[0].as_py()
         rule = "must be a timestamp such as 2026-03-29T03:30:00+02:00"
         wrong.append((f"{rule}; found '{example}'", junk))
     if naive.any():

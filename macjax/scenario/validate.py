@@ -153,7 +153,7 @@ def _check_profile(
     owned = feeders.ids.get("feeder_id")
     if owned is not None and not owned.wrong:
         if not table.ids["feeder_id"].wrong:
-            table.faults += check_complete(cells, table, owned.values, header)
+            table.faults += check_complete(cells, table, owned, header)
     return cells, notes
 
 

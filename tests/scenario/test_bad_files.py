@@ -177,6 +177,36 @@ def test_case_6_csv_with_a_header_alone(folder):
     assert len(Scenario.read(folder).stays) == 0
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_case_6_csv_with_a_header_alone_however_it_ends(folder, start, end):
+    (folder / "trips.parquet").unlink()
+    text = f'{start}vehicle_id,departure,"arrival",energy_kwh{end}'
+    (folder / "trips.csv").write_bytes(text.encode())
+    trips = Scenario.read(folder).trips
+    assert len(trips) == 0
+    assert trips["energy_kwh"].dtype == "float64"
+
+
+@pytest.mark.parametrize("given", [None, 5, b"folder", ["folder"], "a\0b"])
+def test_folders_that_are_no_paths(given):
+    with pytest.raises(SettingsError, match="folder must be text or a path"):
+        Scenario.read(given)
+    with pytest.raises(SettingsError, match="folder must be text or a path"):
+        Scenario.from_frames(**good()).write(given)
+
+
+def test_extra_columns_that_csv_cannot_hold(folder, tmp_path):
+    arguments = good()
+    arguments["feeders"]["phases"] = [["a"], ["b", "c"]]
+    scenario = Scenario.from_frames(**arguments)
+    with pytest.raises(SettingsError, match=r"feeders.phases cannot be.*Parquet"):
+        scenario.write(tmp_path / "new", format="csv")
+    assert not (tmp_path / "new").exists()
+    scenario.write(tmp_path / "new")
+    assert len(Scenario.read(tmp_path / "new").feeders["phases"][1]) == 2
+
+
 GOOD_KEYS = (
     'name = "x"\nstart = 2026-03-02T00:00:00+01:00\ntimezone = "Europe/Zurich"\n'
     "slot_minutes = 60\nslots = 24\n"

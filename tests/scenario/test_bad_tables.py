@@ -96,7 +96,27 @@ CASES = [
     (
         "3 decimal comma",
         cell("stays", "charger_kw", 1, "7,4"),
-        ("stays", "charger_kw", r"'7,4' \(a decimal comma: write 7.4\)", 5, None),
+        ("stays", "charger_kw", r"'7,4' \(a decimal comma: write 7.4\)", 1, ("v1",)),
+    ),
+    (
+        "3 one number as text in the first row",
+        column("vehicles", "battery_kwh", ["60.0", 40.0, 75]),
+        ("vehicles", "battery_kwh", "text, e.g. '60.0'", 1, ("v1",)),
+    ),
+    (
+        "3 a list among numbers",
+        column("vehicles", "battery_kwh", [60.0, 40.0, [75.0]]),
+        ("vehicles", "battery_kwh", r"found list, e.g. '\[75.0\]'", 1, ("v3",)),
+    ),
+    (
+        "3 true among numbers",
+        column("vehicles", "battery_kwh", pd.Series([60.0, True, 75], dtype=object)),
+        ("vehicles", "battery_kwh", "found bool, e.g. 'True'", 1, ("v2",)),
+    ),
+    (
+        "3 a number among texts",
+        column("stays", "place", ["home", 5, None, "home", None]),
+        ("stays", "place", "must be text or null; found.*e.g. 5", 1, ("v1",)),
     ),
     (
         "3 numbers as text",
@@ -116,7 +136,7 @@ CASES = [
     (
         "3 text that is no timestamp",
         column("trips", "departure", ["2026-03-02T08:00:00+01:00", "8 o'clock"]),
-        ("trips", "departure", "such as 2026-.*8 O'CLOCK", 1, ("v1",)),
+        ("trips", "departure", "such as 2026-.*8 o'clock", 1, ("v1",)),
     ),
     (
         "3 a day that does not exist",
@@ -215,6 +235,11 @@ CASES = [
         ("vehicles", "vehicle_id", "mix of 'int', 'str'", 3, None),
     ),
     (
+        "13 a list among ids",
+        column("vehicles", "vehicle_id", pd.Series([1, [2], 3], dtype=object)),
+        ("vehicles", "vehicle_id", r"whole numbers; found list, e.g. '\[2\]'", 1, None),
+    ),
+    (
         "13 fractions as ids",
         column("vehicles", "vehicle_id", [1.0, 2.5, 3.0]),
         ("vehicles", "vehicle_id", "whole numbers; found 2.5", 1, ("row 1",)),
@@ -227,7 +252,12 @@ CASES = [
     (
         "13 ids of 64 bits without sign",
         column("vehicles", "vehicle_id", np.array([1, 2, 2**63], np.uint64)),
-        ("vehicles", "vehicle_id", "64 bits", 3, None),
+        ("vehicles", "vehicle_id", "64 bits", 1, ("row 2",)),
+    ),
+    (
+        "13 objects of 64 bits without sign",
+        column("vehicles", "vehicle_id", pd.Series([1, 2**63, 3], dtype=object)),
+        ("vehicles", "vehicle_id", "64 bits", 1, ("row 1",)),
     ),
     (
         "14 departure equals arrival",
@@ -540,7 +570,7 @@ def test_one_fault_says_what_to_mend(change, fault):
     assert f"{table}.{columns}: " in str(error)
 
 
-ALONE = {"1 index", "29 17 minutes", "12 null feeder", "9 feeder twice"}
+ALONE = {"1 index", "29 17 minutes", "12 null feeder"}
 
 
 @pytest.mark.parametrize(
@@ -691,6 +721,50 @@ def test_case_2_extra_columns_are_kept_and_named_once(table):
     assert [n for n in scenario.notes if "foo" in n] == [
         f"{table}: columns kept, not used: foo"
     ]
+
+
+def test_case_9_a_feeder_twice_is_one_fault_and_lacks_no_profile():
+    arguments = good()
+    rows("feeders", [0, 1, 0])(arguments)
+    (fault,) = report(arguments).fault_list
+    assert (fault.table, fault.column, fault.count) == ("feeders", "feeder_id", 2)
+
+
+UNSTORABLE = {
+    "mixed": pd.Series([1, "a", 2.0], dtype=object),
+    "objects": pd.Series([object()] * 3),
+    "complex": pd.Series([1j, 2j, 3j]),
+    "structs without fields": pd.Series([{}] * 3),
+    "half a surrogate pair": pd.Series(["\ud800", "b", "c"], dtype=object),
+    "too large": pd.Series([2**70, 1, 2], dtype=object),
+}
+
+
+@pytest.mark.parametrize("values", UNSTORABLE.values(), ids=UNSTORABLE.keys())
+def test_case_2_extra_columns_that_parquet_cannot_hold(values):
+    arguments = good()
+    arguments["vehicles"]["foo"] = values
+    (fault,) = report(arguments).fault_list
+    assert (fault.table, fault.column, fault.count) == ("vehicles", "foo", 3)
+    assert "Parquet cannot hold it" in fault.rule
+
+
+def test_case_2_columns_that_files_cannot_tell_apart():
+    arguments = good()
+    arguments["trips"] = arguments["trips"].assign(**{"5": 1}).assign(foo=2)
+    arguments["trips"].columns = [*arguments["trips"].columns[:-1], 5]
+    (fault,) = report(arguments).fault_list
+    assert (fault.table, fault.column) == ("trips", "5")
+    assert "more than once" in fault.rule
+
+
+@pytest.mark.parametrize("frame", [None, 5, "trips.csv", [1, 2]])
+def test_tables_that_are_no_frames(frame):
+    (fault,) = report(good(trips=frame)).fault_list
+    assert (fault.table, fault.column) == ("trips", "table")
+    assert f"must be a pandas DataFrame; got {type(frame).__name__}".replace(
+        "NoneType", "None"
+    ) == str(fault.rule)
 
 
 def test_case_2_a_misspelled_optional_column_is_pointed_out():
