@@ -55,7 +55,7 @@ def compare(
         upgrade cost less the row's lower bound: no schedule of the row's set avoids
         more.
     """
-    solutions = list(solutions)
+    solutions = _solutions(solutions)
     prints = [s.scenario.fingerprint for s in solutions]
     if len(set(prints)) > 1 and not allow_different:
         names = dict(zip(prints, (s.scenario.name for s in solutions), strict=True))
@@ -70,6 +70,18 @@ def compare(
         comparable = against is not None and row["scenario"] == against["scenario"]
         row |= _avoided(row, against if comparable else None)
     return pd.DataFrame({c: [row[c] for row in rows] for c in COLUMNS})
+
+
+def _solutions(given) -> list:
+    """The solutions as a list, or a SettingsError that says what was given instead."""
+    rule = "compare takes a list of Solutions, as in compare([unmanaged, mac])"
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise SettingsError(f"{rule}; got {type(given).__name__}")
+    solutions = list(given)
+    wrong = [type(s).__name__ for s in solutions if not hasattr(s, "summary")]
+    if wrong:
+        raise SettingsError(f"{rule}; got {', '.join(wrong[:3])} in the list")
+    return solutions
 
 
 def _row(solution) -> dict:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from macjax._errors import SettingsError
+from macjax.scenario.files import folder_path
 
 
 def previous_folder(folder: Path) -> Path:
@@ -28,7 +29,7 @@ def complete_folder(folder: Path) -> Path:
 
 def resolved(folder: str | os.PathLike) -> Path:
     """The absolute path of a folder, links followed."""
-    path = Path(folder).expanduser().resolve()
+    path = folder_path(folder).expanduser().resolve()
     if not path.name:
         raise SettingsError(f"'{folder}' cannot be the folder of a solution")
     return path

@@ -139,7 +139,8 @@ class Solution:
         """State of charge at each slot edge: vehicle_id, time, soc_kwh.
 
         slots + 1 rows a vehicle. Trip energy leaves linearly between departure and
-        arrival, cut at the end of the horizon.
+        arrival. A trip that arrives after the horizon counts in full, as it does in the
+        limits: all its energy leaves between departure and the end of the horizon.
 
         Arguments:
             vehicles: one id or several; None for all that were not dropped. A dropped

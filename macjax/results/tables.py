@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 
 from macjax._errors import FIRST_IDS, SettingsError
+from macjax.scenario.events import microseconds_of
+from macjax.scenario.header import MINUTE
+from macjax.scenario.ids import listed
 from macjax.scenario.plan import Plan
 
 MOST_SOC_ROWS = 50_000_000
@@ -184,9 +187,7 @@ def select_vehicles(scenario, vehicles) -> np.ndarray:
     ids = pd.Index(scenario.vehicles["vehicle_id"])
     if vehicles is None:
         return np.arange(len(ids))
-    if isinstance(vehicles, str | int | np.integer):
-        vehicles = [vehicles]
-    names = list(dict.fromkeys(vehicles))
+    names = listed(vehicles, "vehicles")
     at = ids.get_indexer(pd.Index(names, dtype=None if names else ids.dtype))
     unknown = [str(n) for n, i in zip(names, at, strict=True) if i < 0]
     if unknown:
@@ -203,8 +204,9 @@ def soc(scenario, plan: Plan, selected: np.ndarray, initial_kwh) -> pd.DataFrame
     """State of charge at every slot edge: vehicle_id, time, soc_kwh.
 
     Charging counts in full at the end of its slot and trip energy leaves linearly
-    between departure and arrival (cut at the end of the horizon), so the values are
-    exact at the edges. slots + 1 rows a vehicle.
+    between departure and arrival, so the values are exact at the edges. A trip that
+    arrives after the horizon counts in full: all its energy leaves linearly between
+    departure and the end of the horizon. slots + 1 rows a vehicle.
 
     Arguments:
         selected: indices into the vehicles table, shape (n,).
@@ -255,16 +257,18 @@ def _soc_table(scenario, plan, selected, initial_kwh) -> np.ndarray:
 def _trip_shares(depart_h, arrive_h, scenario):
     """Slots that trips touch: trip, slot, share of the trip's time in that slot.
 
-    The shares of a trip add up to one.
+    The shares of a trip add up to one. Instants are whole microseconds, so that one on
+    a slot edge is on it, which hours / slot_hours misses by rounding.
     """
-    dt, slots = scenario.slot_hours, scenario.slots
-    low = np.clip(np.floor(depart_h / dt).astype(np.int64), 0, slots - 1)
-    high = np.clip(np.ceil(arrive_h / dt).astype(np.int64), low + 1, slots)
+    depart, arrive = microseconds_of(depart_h), microseconds_of(arrive_h)
+    length = scenario.slot_minutes * MINUTE
+    low = np.clip(depart // length, 0, scenario.slots - 1)
+    high = np.clip(-(-arrive // length), low + 1, scenario.slots)
     count = high - low
     trip = np.repeat(np.arange(len(count)), count)
     slot = low[trip] + np.arange(len(trip)) - np.repeat(np.cumsum(count) - count, count)
     last = slot == high[trip] - 1
-    duration = (arrive_h - depart_h)[trip]
-    until = np.where(last, 1.0, ((slot + 1) * dt - depart_h[trip]) / duration)
-    since = np.where(slot == low[trip], 0.0, (slot * dt - depart_h[trip]) / duration)
+    duration, begin = (arrive - depart)[trip], slot * length - depart[trip]
+    until = np.where(last, 1.0, (begin + length) / duration)
+    since = np.where(slot == low[trip], 0.0, begin / duration)
     return trip, slot, until - since

@@ -1,5 +1,7 @@
 """The frames of a solution against slow loops and conservation."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -247,6 +249,38 @@ def test_unknown_vehicles_are_named():
     with pytest.raises(SettingsError, match=r"2 not in.*a, b.*integers"):
         solution_of(whole, Plan.empty()).soc(vehicles=pd.Series(["a", "b"]))
     assert len(solution.soc(vehicles=[])) == 0
+
+
+@pytest.mark.parametrize("wrong", [object(), 3.5, [["a"]]])
+def test_vehicles_that_are_no_ids(wrong):
+    scenario = fleet(1)
+    with pytest.raises(SettingsError, match="vehicles must be an id or a list"):
+        solution_of(scenario, Plan.empty()).soc(vehicles=wrong)
+    with pytest.raises(SettingsError, match="vehicles must be an id or a list"):
+        scenario.subset(vehicles=wrong)
+
+
+def test_a_trip_beyond_the_horizon_leaves_all_its_energy_within():
+    scenario = fleet(1, vehicles=1)
+    name, slots = scenario.vehicles["vehicle_id"][0], scenario.slots
+    late = {"departure": START + (slots - 2) * HOUR, "arrival": START + 99 * HOUR}
+    trip = pd.DataFrame([{"vehicle_id": name, **late, "energy_kwh": 8.0}])
+    late = same_but(scenario, stays=scenario.stays[:0], trips=trip)
+    level = solution_of(late, Plan.empty()).soc()["soc_kwh"].to_numpy()
+    np.testing.assert_allclose(level[-3:] - level[0], [0.0, -4.0, -8.0], atol=1e-12)
+
+
+@pytest.mark.parametrize("minutes", [1, 9, 20, 36, 60])
+def test_trips_between_slot_edges_touch_their_slots_alone(minutes):
+    slots = 60_000
+    edges = np.arange(slots + 1) * minutes * 60_000_000 / 3_600_000_000
+    clock = SimpleNamespace(slot_minutes=minutes, slot_hours=minutes / 60, slots=slots)
+    first = np.arange(0, slots - 3)
+    last = first + 1 + first % 3
+    trip, slot, share = tables._trip_shares(edges[first], edges[last], clock)
+    np.testing.assert_array_equal(np.bincount(trip), last - first)
+    np.testing.assert_array_equal(slot[np.searchsorted(trip, first)], first)
+    np.testing.assert_allclose(share, 1 / (last - first)[trip], rtol=1e-9)
 
 
 def test_soc_of_too_many_rows_asks_for_a_choice(monkeypatch):
