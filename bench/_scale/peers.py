@@ -51,13 +51,14 @@ def tolerances(peer: str, gap: float) -> list[float | None]:
 
 
 # Shares of the wanted gap; None is the solver's own tolerance.
+FIRST_ORDER = (1.0, 0.3, 0.1, 0.03, 0.01, 0.001)
 TOLERANCES: dict[str, tuple] = {
     "highs-simplex": (None,),
     "highs-ipx": (1e-1, 1e-3, 1e-5),
-    "highs-pdlp": (1.0, 1e-1, 1e-2, 1e-3),
-    "highs-hipdlp": (1.0, 1e-1, 1e-2, 1e-3),
-    "pdlp": (1.0, 1e-1, 1e-2, 1e-3),
-    "mpax": (1.0, 1e-1, 1e-2, 1e-3),
+    "highs-pdlp": FIRST_ORDER,
+    "highs-hipdlp": FIRST_ORDER,
+    "pdlp": FIRST_ORDER,
+    "mpax": FIRST_ORDER,
 }
 
 

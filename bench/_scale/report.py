@@ -148,14 +148,39 @@ def summary(record: dict) -> str:
     rows = peer_rows(sizes)
     if rows:
         parts.append(table(rows, PEER_COLUMNS))
-    for name, growth in record["exponents"].items():
-        if growth["all"] is not None:
-            parts.append(
-                f"{name}: seconds grow like EVs^{growth['all']:.2f} over "
-                f"{growth['evs'][0]:,} to {growth['evs'][-1]:,} EVs, "
-                f"^{growth['last_two']:.2f} between the last two"
-            )
+    parts += [*best_peers(rows), *growth_lines(record["exponents"])]
     return "\n\n".join(parts)
+
+
+def best_peers(rows: list[dict]) -> list[str]:
+    """A line for each size and family of peers: the fastest that certifies."""
+    found: dict[tuple, dict] = {}
+    for row in rows:
+        if not row.get("certified") or "times_macjax" not in row:
+            continue
+        key = (row["evs"], row["peer"].split("-")[0])
+        if key not in found or row["seconds"] < found[key]["seconds"]:
+            found[key] = row
+    return [
+        f"{evs:,} EVs, best of {family}: {row['peer']}, {row['seconds']:.2f} s, "
+        f"{row['times_macjax']:.1f} times macjax"
+        for (evs, family), row in found.items()
+    ]
+
+
+def growth_lines(exponents: dict[str, dict]) -> list[str]:
+    """A line for each solver with two sizes or more."""
+    lines = []
+    for name, growth in exponents.items():
+        evs = growth["evs"]
+        if growth["all"] is None:
+            continue
+        line = f"{name}: seconds grow like EVs^{growth['all']:.2f} over "
+        line += f"{evs[0]:,} to {evs[-1]:,} EVs"
+        if len(evs) > 2:
+            line += f", ^{growth['last_two']:.2f} between the last two"
+        lines.append(line)
+    return lines
 
 
 def draw(record: dict, path: Path) -> None:
@@ -165,7 +190,7 @@ def draw(record: dict, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for name, points in curves(record["sizes"]).items():
         evs, seconds = zip(*points, strict=True)
         growth = record["exponents"][name]["all"]
@@ -181,6 +206,6 @@ def draw(record: dict, path: Path) -> None:
     )
     axes.grid(True, which="both", alpha=0.3)
     if axes.lines:
-        axes.legend()
+        figure.legend(loc="outside right center", fontsize="small")
     figure.savefig(path, dpi=150)
     plt.close(figure)
