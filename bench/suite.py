@@ -72,7 +72,7 @@ def solve_twice(options: dict) -> dict:
 
     kind, evs, slots, minutes, seed = options["instance"]
     scenario = fleet(evs, slots, minutes, kind=kind, seed=seed)
-    settings = dict(
+    settings: dict = dict(
         gap=options["gap"],
         dtype=options["dtype"],
         time_limit=options["time_limit"],

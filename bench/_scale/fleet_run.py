@@ -6,12 +6,13 @@ Phases [s]: load (files to frames), validate (all rules), then two calls of
 
 An ADMM iteration is timed by the record of the second solve: from one look at the
 iterate to the next, the look included. Its bytes are counted as 24 per EV-slot (u read
-and written, most of it or its bounds read, in float64), whatever it really moves.
+and written and its limit read, in float64), whatever it really moves.
 """
 
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from _scale.process import peak_gib, plain
 
@@ -94,7 +95,7 @@ def measure(options: dict) -> dict:
     scenario = load(options["folder"], record)
     record["load_peak_gib"] = peak_gib()
     held = DeviceBytes(options["label"])
-    settings = dict(
+    settings: dict = dict(
         gap=options["gap"],
         dtype=options["dtype"],
         time_limit=options["time_limit"],
@@ -118,7 +119,7 @@ def measure(options: dict) -> dict:
     record["certificate"] = certificate.to_dict()
     record["status"] = str(solution.status)
     record["evs"], record["slots"] = len(scenario.vehicles), scenario.slots
-    record["packed_bytes"] = packed_bytes(scenario, options["dtype"])
+    record["packed_bytes"] = packed_bytes(scenario, solution)
     record["copy_gb_per_s"] = copy_bandwidth(jax.default_backend()) / 1e9
     return plain(record | shares(record))
 
@@ -200,18 +201,25 @@ def device_record(held: DeviceBytes) -> dict:
     }
 
 
-def packed_bytes(scenario, dtype) -> int:
-    """Size of the packed fleet as it is on the device [bytes]."""
+def packed_bytes(scenario, solution) -> int:
+    """Size of the packed fleet on the device [bytes]: what the solver says, if it does.
+
+    Else the fleet is packed once more, on the host.
+    """
+    told = solution.settings.get("packed_bytes")
+    if told is not None:
+        return int(told)
     import jax
     import numpy as np
 
-    from macjax.fleet.packing import pack
+    from macjax.fleet.packing import ACCELERATOR_LANES, CPU_LANES, pack
 
-    if dtype is None:
-        dtype = "float64" if jax.default_backend() == "cpu" else "float32"
-    with jax.enable_x64(True):
-        fleet = pack(scenario, dtype=np.dtype(dtype))
-        return sum(x.nbytes for x in jax.tree.leaves(fleet.batches))
+    lanes = CPU_LANES if jax.default_backend() == "cpu" else ACCELERATOR_LANES
+    dtype: Any = np.dtype(solution.settings["dtype"])
+    with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
+        fleet = pack(scenario, dtype=dtype, lanes=lanes)
+    leaves = jax.tree.leaves(list(vars(fleet).values()))
+    return sum(x.nbytes for x in leaves if isinstance(x, jax.Array))
 
 
 def copy_bandwidth(backend: str, repeats: int = 7) -> float:

@@ -17,6 +17,7 @@ first-order methods are, gets the cost of the feasible schedule beside it.
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -135,7 +136,7 @@ def chain_with(chain: sparse.csr_matrix, feeders: int) -> sparse.csr_matrix:
     return sparse.hstack([chain, empty], format="csr")
 
 
-def _joined(parts: list, kind=np.float64) -> np.ndarray:
+def _joined(parts: list, kind: Any = np.float64) -> np.ndarray:
     return np.concatenate([np.empty(0, kind), *parts]).astype(kind)
 
 

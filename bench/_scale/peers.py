@@ -67,8 +67,8 @@ class Lp:
 
     def __init__(self, path: str):
         with np.load(path) as file:
-            for name in ("cost", "lower", "upper", "right"):
-                setattr(self, name, file[name])
+            self.cost, self.right = file["cost"], file["right"]
+            self.lower, self.upper = file["lower"], file["upper"]
             self.equations = int(file["equations"])
             parts = (file["data"], file["indices"], file["indptr"])
             self.matrix = sparse.csc_matrix(parts, tuple(file["shape"]))
@@ -151,7 +151,7 @@ def _highs(lp: Lp, method: str, tolerance: float | None, limit: float) -> dict:
     }
 
 
-def _ortools(lp: Lp, tolerance: float | None, limit: float) -> dict:
+def _ortools(lp: Lp, tolerance: float, limit: float) -> dict:
     from ortools.pdlp import solve_log_pb2, solvers_pb2
     from ortools.pdlp.python import pdlp
 
@@ -185,7 +185,7 @@ def _ortools(lp: Lp, tolerance: float | None, limit: float) -> dict:
     }
 
 
-def _mpax(lp: Lp, tolerance: float | None, limit: float) -> dict:
+def _mpax(lp: Lp, tolerance: float, limit: float) -> dict:
     import jax
     import mpax
 

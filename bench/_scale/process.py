@@ -16,6 +16,7 @@ import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
@@ -30,7 +31,8 @@ PACKAGES = (
     "ortools",
     "mpax",
 )
-PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}  # --device to the name JAX has for it
+# --device to the names JAX has for it; the first is where arrays go.
+PLATFORMS = {"cpu": "cpu", "gpu": "cuda,cpu"}
 
 
 def run_part(script: str, part: str, options: dict, limit: float | None = None) -> dict:
@@ -114,7 +116,7 @@ def commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def plain(value):
+def plain(value) -> Any:
     """A value as JSON knows it; numbers that are not finite become None."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}

@@ -1,6 +1,7 @@
 """Tables, growth exponents and the figure of `bench/scale.py`."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,18 +41,19 @@ PEER_COLUMNS = (
 
 def look_up(record: dict, path: str):
     """A value of nested records by a path with dots, or None."""
+    value: Any = record
     for name in path.split("."):
-        record = record.get(name) if isinstance(record, dict) else None
-    return record
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def cell(record: dict, column: tuple) -> str:
     """One entry of a table; `-` where there is none."""
-    value = look_up(record, column[1])
+    _, path, form, *factor = column
+    value = look_up(record, path)
     if value is None:
         return "-"
-    factor = column[3] if len(column) > 3 else None
-    return column[2].format(value * factor if factor else value)
+    return form.format(value * factor[0] if factor else value)
 
 
 def table(records: list[dict], columns: tuple) -> str:
