@@ -9,6 +9,7 @@ is at most the optimum, whatever solver the prices come from. Everything is read
 the raw tables in float64; nothing is shared with the solver.
 """
 
+import numbers
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -83,6 +84,7 @@ class Certifier:
         tube: 'mobility', or 'per_session' for that baseline's smaller set.
         terms: coefficients, if they are tabulated already (then not `objective`).
         tolerance_kwh: violations and shortfalls up to this count as none [kWh].
+        initial_kwh: SOC at the start, shape (vehicles,); None is the vehicles table's.
 
     Attributes:
         infeasible: frame of the vehicles that cannot make their trips: vehicle_id,
@@ -101,15 +103,16 @@ class Certifier:
         *,
         terms: FeederTermsData | None = None,
         tolerance_kwh: float = TOLERANCE_KWH,
+        initial_kwh: np.ndarray | None = None,
     ):
         _require_choice("on_infeasible", on_infeasible, POLICIES)
         _require_choice("tube", tube, (MOBILITY, PER_SESSION))
         self.on_infeasible, self.tube = on_infeasible, tube
-        self.tolerance_kwh = float(tolerance_kwh)
+        self.tolerance_kwh = _tolerance(tolerance_kwh)
         if terms is None:
             objective = PeakOverload() if objective is None else objective
             terms = feeder_terms(objective, scenario)
-        self.tables = read_tables(scenario)
+        self.tables = read_tables(scenario, initial_kwh)
         self.terms = tabulated(terms, self.tables)
         self._prepare()
 
@@ -367,6 +370,14 @@ def _no_listing() -> pd.DataFrame:
             "missing_kwh": np.empty(0),
         }
     )
+
+
+def _tolerance(given) -> float:
+    is_number = isinstance(given, numbers.Real) and not isinstance(given, bool)
+    if not is_number or not 0 <= float(given) < np.inf:
+        rule = "tolerance_kwh must be a finite number of at least 0"
+        raise SettingsError(f"{rule}, not {given!r}")
+    return float(given)
 
 
 def _require_choice(name: str, given, accepted: tuple[str, ...]) -> None:

@@ -47,13 +47,17 @@ def plan_of_schedule(tables: Tables, frame: pd.DataFrame) -> Plan:
 def price_table(tables: Tables, frame: pd.DataFrame) -> np.ndarray:
     """A price frame as a table, shape (F, T); cells without a row have price 0.
 
-    Raises DataError for missing columns, unknown feeders or times, repeated cells.
+    Raises DataError for missing columns, unknown feeders or times, repeated cells,
+    and prices that are not finite.
     """
     require_columns(frame, "prices", ("feeder_id", "time", "price"))
     frame = frame.reset_index(drop=True)
     feeder = members(tables.feeders, frame["feeder_id"], "prices", "feeder_id")
     slot = slots_of(tables, frame["time"], "prices")
     price = checked_numbers(frame, "price", "prices")
+    if (wrong := ~np.isfinite(price)).any():
+        rule = f"must be finite numbers; found {price[wrong][0]:g}"
+        raise _fault("prices", "price", rule, wrong, frame["feeder_id"])
     slots = tables.clock.slots
     cell = feeder.astype(np.int64) * slots + slot
     repeated = pd.Series(cell).duplicated().to_numpy()

@@ -117,12 +117,14 @@ class Tables(NamedTuple):
     base: np.ndarray
 
 
-def read_tables(scenario) -> Tables:
+def read_tables(scenario, initial_kwh: np.ndarray | None = None) -> Tables:
     """Read the frames and scalars of a scenario, without its accessors.
 
     Arguments:
         scenario: has `start`, `timezone`, `slot_minutes`, `slots` and the frames
             `vehicles`, `stays`, `trips`, `feeders`, `feeder_profile`.
+        initial_kwh: SOC at the start instead of the vehicles table's, shape
+            (vehicles,); what is asked at the end stays that of the table.
 
     Returns:
         The arrays from which everything in the certificate is computed.
@@ -131,6 +133,8 @@ def read_tables(scenario) -> Tables:
     slot = round(float(scenario.slot_minutes) * 60_000_000)
     clock = Clock(int(start), slot, int(scenario.slots))
     vehicles = _vehicles(scenario.vehicles)
+    if initial_kwh is not None:
+        vehicles = vehicles._replace(initial=np.array(initial_kwh, np.float64))
     feeders = pd.Index(scenario.feeders["feeder_id"])
     capacity, base = _profile(scenario, clock, feeders)
     return Tables(
