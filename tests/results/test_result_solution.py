@@ -220,6 +220,14 @@ def test_compare_of_nothing_has_the_columns():
     assert list(compare([])) == COMPARED and len(compare([])) == 0
 
 
+@pytest.mark.parametrize("given", [None, 5, "ab", [1], [None]])
+def test_only_solutions_are_compared(given):
+    with pytest.raises(SettingsError, match="compare takes a list of Solutions"):
+        compare(given)
+    with pytest.raises(SettingsError, match="got Solution$"):
+        compare(solution_of())
+
+
 def test_other_scenarios_are_not_compared_unless_asked():
     here = solution_of(1), solution_of(1, method="unmanaged")
     other = solution_of(2)
