@@ -38,7 +38,14 @@ import time
 from pathlib import Path
 
 from _scale import report
-from _scale.process import environment, plain, run_part, tell, write_json
+from _scale.process import (
+    environment,
+    find_device,
+    plain,
+    run_part,
+    tell,
+    write_json,
+)
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -112,7 +119,8 @@ def run(options: argparse.Namespace) -> dict:
     if out.suffix != ".json":
         out = out / f"scale_{options.kind}_{options.device}.json"
     kept = {k: v for k, v in vars(options).items() if k not in ("out", "part")}
-    record: dict = {"settings": kept, "environment": environment(), "sizes": []}
+    here = environment() | {"device": find_device(__file__, options.device)}
+    record: dict = {"settings": kept, "environment": here, "sizes": []}
     begin = time.perf_counter()
     for evs in options.evs:
         with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +143,12 @@ def part(name: str, options: dict) -> dict:
         return attempt(options)
     from _scale import fleet_run
 
-    return (fleet_run.make if name == "make" else fleet_run.measure)(options)
+    parts = {
+        "device": fleet_run.device,
+        "make": fleet_run.make,
+        "macjax": fleet_run.measure,
+    }
+    return parts[name](options)
 
 
 def main(arguments: list[str] | None = None) -> int:

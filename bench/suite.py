@@ -21,7 +21,15 @@ from pathlib import Path
 
 import numpy as np
 from _scale import report
-from _scale.process import environment, peak_gib, plain, run_part, tell, write_json
+from _scale.process import (
+    environment,
+    find_device,
+    peak_gib,
+    plain,
+    run_part,
+    tell,
+    write_json,
+)
 
 RESULTS = Path(__file__).resolve().parent / "results" / "suite.json"
 # name: kind, EVs, slots, slot length [min], seed
@@ -184,7 +192,8 @@ def run(options: argparse.Namespace) -> list[dict]:
         before = json.loads(options.against.read_text("utf-8"))
     settings = {"device": options.device, "dtype": options.dtype}
     settings["time_limit"] = options.time_limit
-    record = {"settings": settings, "environment": environment(), "rows": []}
+    here = environment() | {"device": find_device(__file__, options.device)}
+    record = {"settings": settings, "environment": here, "rows": []}
     for name, instance in chosen.items():
         for gap in map(float, options.gaps.split(",")):
             tell(f"{name}, gap {gap:g}")
@@ -203,7 +212,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run; 0 if every gap is certified."""
     options = parse(arguments)
     if options.part:
-        print(json.dumps(solve_twice(json.loads(options.part[1]))))
+        from _scale.fleet_run import device
+
+        part = device if options.part[0] == "device" else solve_twice
+        print(json.dumps(part(json.loads(options.part[1]))))
         return 0
     return 0 if all(map(is_good, run(options))) else 1
 

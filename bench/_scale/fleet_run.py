@@ -21,6 +21,18 @@ SAY_EVERY = 10.0  # seconds between two lines of progress
 COPY_BYTES = {"cpu": 1 << 28, "gpu": 1 << 31}  # size of the array that is copied
 
 
+def device(options: dict) -> dict:
+    """What JAX computes on, and whether that is the device that was asked for."""
+    import jax
+
+    first = jax.devices()[0]
+    return {
+        "status": "ok" if first.platform == options["device"] else "missing",
+        "name": first.device_kind,
+        "count": jax.device_count(),
+    }
+
+
 def make(options: dict) -> dict:
     """Draw a fleet and write its files; see `macjax.synthetic.fleet`.
 

@@ -66,6 +66,17 @@ def run_part(script: str, part: str, options: dict, limit: float | None = None) 
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def find_device(script: str, name: str) -> str:
+    """Name of the device that JAX has for `--device`; exits if there is none."""
+    found = run_part(script, "device", {"device": name})
+    if found["status"] != "ok":
+        raise SystemExit(
+            f"--device {name}: JAX finds no such device here; for a GPU install "
+            "macjax[gpu]"
+        )
+    return f"{found['count']} x {found['name']}"
+
+
 def end_after(seconds: float) -> None:
     """Let the system end this process, if it is still there, after some seconds."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
