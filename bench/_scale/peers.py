@@ -145,7 +145,7 @@ def _highs(lp: Lp, method: str, tolerance: float | None, limit: float) -> dict:
         "status": highs.modelStatusToString(highs.getModelStatus()).lower(),
         "seconds": seconds,
         "iterations": counts.get(method, info.pdlp_iteration_count),
-        "x": np.asarray(solution.col_value if solution.value_valid else []),
+        "x": np.asarray(solution.col_value),
         # Of a row with an upper limit the dual is 0 or less.
         "price": -np.asarray(solution.row_dual),
     }
