@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from macjax._errors import InfeasibleVehicles
 from macjax._status import Status
 from macjax.certificate import Certifier
 from macjax.fleet.opportunities import FEASIBLE_KWH, Chains, trips_below_reserve
@@ -27,6 +28,8 @@ class Simulation(NamedTuple):
         objective: what the plan is valued with.
         certifier: gives the plan's value and the vehicles that are left out.
         served: vehicles that are not left out, bool, shape (vehicles,).
+        infeasible: frame of the vehicles that cannot make their trips from
+            `initial_kwh` on: vehicle_id, trip, departure, missing_kwh.
         begun: `time.perf_counter()` when the simulation began [s].
     """
 
@@ -34,6 +37,7 @@ class Simulation(NamedTuple):
     objective: Any
     certifier: Certifier
     served: np.ndarray
+    infeasible: pd.DataFrame
     begun: float
 
     @classmethod
@@ -42,14 +46,22 @@ class Simulation(NamedTuple):
 
         Arguments:
             objective: None is `PeakOverload()`.
-            on_infeasible: what becomes of vehicles that cannot make their trips.
+            on_infeasible: what becomes of vehicles that cannot make their trips:
+                "relax", "drop" or "error", which raises `InfeasibleVehicles`.
         """
         begun = time.perf_counter()
         scenario.validate()
         objective = PeakOverload() if objective is None else objective
         certifier = Certifier(scenario, objective, on_infeasible)
+        infeasible = certifier.infeasible
+        if on_infeasible == "error" and len(infeasible):
+            raise InfeasibleVehicles(infeasible)
         out = scenario.vehicles["vehicle_id"].isin(certifier.dropped).to_numpy(bool)
-        return cls(scenario, objective, certifier, ~out, begun)
+        return cls(scenario, objective, certifier, ~out, infeasible, begun)
+
+    def of_served(self, chains: Chains, energy_kwh) -> np.ndarray:
+        """Energies of charging stays, 0 for vehicles that are left out, (stays,)."""
+        return np.where(self.served[chains.vehicle], energy_kwh, 0.0)
 
     def solution(
         self,
@@ -61,7 +73,6 @@ class Simulation(NamedTuple):
         method: str,
         assumptions: Iterable[str],
         settings: Mapping | None = None,
-        infeasible: pd.DataFrame | None = None,
     ) -> Solution:
         """Value a simulated plan and list the vehicles that it strands.
 
@@ -74,15 +85,20 @@ class Simulation(NamedTuple):
             method: name of the baseline.
             assumptions: sentences of the baseline.
             settings: more entries of `Solution.settings`.
-            infeasible: vehicles that cannot make their trips, for baselines that start
-                from `initial_kwh`; a fleet that starts full has no such list.
         """
         scenario, certifier = self.scenario, self.certifier
-        start_kwh = scenario.vehicles[start].to_numpy(np.float64)
+        # Those left out stay where the table has them, so that any judge finds them.
+        own = scenario.vehicles[start].where(
+            self.served, scenario.vehicles["initial_kwh"]
+        )
+        start_kwh = own.to_numpy(np.float64)
         stranded = stranded_vehicles(
             scenario, chains, start_kwh, charged_kwh, self.served
         )
         missing = not_recharged(scenario, chains, charged_kwh, self.served)
+        # A fleet that starts full is short only of what `.stranded` lists, unless
+        # vehicles were left out.
+        lists = start == "initial_kwh" or certifier.on_infeasible == "drop"
         return Solution(
             scenario=scenario,
             plan=plan,
@@ -93,7 +109,7 @@ class Simulation(NamedTuple):
             objective_spec=self.objective,
             method=method,
             on_infeasible=certifier.on_infeasible,
-            infeasible=infeasible,
+            infeasible=self.infeasible if lists else None,
             dropped=certifier.dropped,
             stranded=stranded,
             settings=dict(settings or {}) | {"not_recharged_kwh": missing},

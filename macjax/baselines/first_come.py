@@ -38,19 +38,23 @@ ASSUMPTIONS = (
 )
 
 
-def first_come(scenario, objective=None):
+def first_come(scenario, objective=None, on_infeasible: str = "relax"):
     """Schedule in which hard feeder limits are shared out by time of arrival.
 
     Arguments:
         scenario: a `Scenario`.
         objective: what the schedule is valued with, default `PeakOverload()`.
+        on_infeasible: what becomes of vehicles that cannot make their trips even at
+            full power: "relax" (they charge like all others), "drop" (left out, as
+            `macjax.solve` does with "drop") or "error".
 
     Returns:
         `Solution` with status `simulated`, no bound and no prices.
     """
-    simulation = Simulation.begin(scenario, objective)
+    simulation = Simulation.begin(scenario, objective, on_infeasible)
     fleet = fleet_arrays(scenario)
     used_kwh = trip_energy_before(scenario, fleet.chains)
+    used_kwh = simulation.of_served(fleet.chains, used_kwh)
     capacity_kw, base_kw = scenario.capacity_base()
     charged, plan = serve_in_order(fleet, used_kwh, capacity_kw - base_kw)
     return simulation.solution(

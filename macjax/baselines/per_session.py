@@ -22,10 +22,13 @@ def per_session(scenario, objective=None, **settings):
     Arguments:
         scenario: a `Scenario`.
         objective: as in `macjax.solve`.
-        settings: the keyword arguments of `macjax.solve`.
+        settings: the keyword arguments of `macjax.solve`, `on_infeasible` among them:
+            vehicles that cannot make their trips even at full power raise ("error",
+            the default), are left out ("drop") or recharge like all others ("relax").
 
     Returns:
-        `Solution`, certified on its own set. `.stranded` lists the vehicles that it
+        `Solution`, certified on its own set. `.infeasible` lists the vehicles that
+        cannot make their trips however they charge. `.stranded` lists the vehicles that it
         brings below their reserve; `settings["inside_mac_set"]` says whether the
         schedule lies in MAC's set, final SOC included (for vehicles that cannot make
         their trips at all: as far as full power reaches), and
@@ -38,14 +41,16 @@ def per_session(scenario, objective=None, **settings):
     if solution.plan is None:
         return solution
     chains = charging_chains(scenario)
+    ids = scenario.vehicles["vehicle_id"]
+    served = ~ids.isin(solution.dropped).to_numpy(bool)
     charged = charging_chains(scenario, "per_session").lower
-    outside = int(np.count_nonzero(outside_mac_set(chains, charged)))
+    outside = int(np.count_nonzero(outside_mac_set(chains, charged) & served))
     start_kwh = scenario.vehicles["initial_kwh"].to_numpy(np.float64)
-    solution.stranded = stranded_vehicles(scenario, chains, start_kwh, charged)
+    solution.stranded = stranded_vehicles(scenario, chains, start_kwh, charged, served)
     solution.settings |= {
         "inside_mac_set": outside == 0,
         "vehicles_outside_mac_set": outside,
-        "not_recharged_kwh": not_recharged(scenario, chains, charged),
+        "not_recharged_kwh": not_recharged(scenario, chains, charged, served),
     }
     solution.assumptions.append(
         f"{outside} vehicles charge in a way that MAC's set does not allow, so MAC "

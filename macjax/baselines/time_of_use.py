@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from macjax._errors import DataError, Fault
 from macjax.baselines._fleet import (
     NOTHING_KWH,
     FleetArrays,
@@ -47,16 +46,14 @@ def time_of_use(scenario, tariff, objective=None, on_infeasible: str = "relax"):
             name of a bundled tariff (`tariff_names()`), the path of a tariff in JSON or
             its content as a dict. With feeder_id, chargers without a feeder are free.
         objective: what the schedule is valued with, default `PeakOverload()`.
-        on_infeasible: what becomes of vehicles that cannot make their trips: "relax"
-            (they charge as far as they can), "drop" (they do not charge) or "error".
+        on_infeasible: what becomes of vehicles that cannot make their trips even at
+            full power: "relax" (they charge as far as they can), "drop" (left out) or
+            "error".
 
     Returns:
         `Solution` with status `simulated`, no bound and no prices.
     """
     simulation = Simulation.begin(scenario, objective, on_infeasible)
-    infeasible = simulation.certifier.infeasible
-    if on_infeasible == "error" and len(infeasible):
-        raise _infeasible(infeasible["vehicle_id"].tolist())
     prices = tariff_prices(scenario, tariff)
     every_cell = np.vstack([prices.feeders, prices.elsewhere])
     fleet = fleet_arrays(scenario)
@@ -66,25 +63,12 @@ def time_of_use(scenario, tariff, objective=None, on_infeasible: str = "relax"):
     return simulation.solution(
         fleet.chains,
         taken.plan(fleet),
-        np.where(served, charged, 0.0),
+        simulation.of_served(fleet.chains, charged),
         start="initial_kwh",
         method="time_of_use",
         assumptions=(*ASSUMPTIONS, *prices.notes),
         settings={"tariff": prices.name, "energy_cost": taken.cost(fleet, every_cell)},
-        infeasible=infeasible,
     )
-
-
-def _infeasible(ids: list) -> DataError:
-    fault = Fault(
-        "vehicles",
-        "vehicle_id",
-        "cannot make the trips or the final SOC even at full power "
-        "(on_infeasible='relax' or 'drop' goes on)",
-        len(ids),
-        tuple(ids),
-    )
-    return DataError([fault], "infeasible vehicles")
 
 
 class Taken(NamedTuple):

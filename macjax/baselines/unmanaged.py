@@ -27,19 +27,22 @@ ASSUMPTIONS = (
 )
 
 
-def unmanaged(scenario, objective=None):
+def unmanaged(scenario, objective=None, on_infeasible: str = "relax"):
     """Schedule in which every vehicle charges at full power on arrival until full.
 
     Arguments:
         scenario: a `Scenario`.
         objective: what the schedule is valued with, default `PeakOverload()`.
+        on_infeasible: what becomes of vehicles that cannot make their trips even at
+            full power: "relax" (they charge like all others), "drop" (left out, as
+            `macjax.solve` does with "drop") or "error".
 
     Returns:
         `Solution` with status `simulated`, no bound and no prices.
     """
-    simulation = Simulation.begin(scenario, objective)
+    simulation = Simulation.begin(scenario, objective, on_infeasible)
     fleet = fleet_arrays(scenario, "per_session")
-    charged = fleet.chains.lower
+    charged = simulation.of_served(fleet.chains, fleet.chains.lower)
     return simulation.solution(
         fleet.chains,
         on_arrival_plan(fleet, charged),

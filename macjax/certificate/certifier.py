@@ -88,7 +88,7 @@ class Certifier:
 
     Attributes:
         infeasible: frame of the vehicles that cannot make their trips: vehicle_id,
-            trip, departure, missing_kwh; empty for per-session recovery.
+            trip, departure, missing_kwh; the same for both tubes.
         active: cells in which somebody can charge, shape (F, T).
         unmanaged_loads: EV load of unmanaged charging, shape (F, T) [kW].
         unmanaged_objective: its objective with hard limits counted 0 [currency].
@@ -114,9 +114,9 @@ class Certifier:
             terms = feeder_terms(objective, scenario)
         self.tables = read_tables(scenario, initial_kwh)
         self.terms = tabulated(terms, self.tables)
-        self._prepare()
+        self._prepare(str(scenario.timezone))
 
-    def _prepare(self) -> None:
+    def _prepare(self, timezone: str) -> None:
         tables, clock = self.tables, self.tables.clock
         vehicles, stays = tables.vehicles, tables.stays
         make_tube = mobility_tube if self.tube == MOBILITY else session_tube
@@ -129,11 +129,13 @@ class Certifier:
         listings = []
         for group in groups(tables):
             tube = make_tube(tables, group)
-            listing = infeasible_vehicles(tables, group, tube, self.tolerance_kwh)
+            # Who cannot make the trips is a matter of the trips, not of the tube.
+            reach = tube if self.tube == MOBILITY else mobility_tube(tables, group)
+            listing = infeasible_vehicles(tables, group, reach, self.tolerance_kwh)
             listings.append(listing)
             own = group.vehicles
             if self.on_infeasible == "drop":
-                self._dropped[own] = tube.short > self.tolerance_kwh
+                self._dropped[own] = reach.short > self.tolerance_kwh
             row = group.chains.row
             member = _Member(
                 group=group,
@@ -144,6 +146,8 @@ class Certifier:
             )
             self._members.append(member)
         self.infeasible = _joined(listings)
+        departure = self.infeasible["departure"].dt.tz_convert(timezone)
+        self.infeasible["departure"] = departure
         self._find_active()
         self._simulate_unmanaged()
 

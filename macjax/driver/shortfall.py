@@ -16,7 +16,7 @@ def infeasible_frame(scenario: Scenario, short: Shortfall) -> pd.DataFrame:
     """The frame of short vehicles: vehicle_id, trip, departure, missing_kwh [kWh]."""
     trip = pd.array(short.trip, dtype="Int64")
     trip[short.trip < 0] = pd.NA
-    departures = scenario.trips["departure"]
+    departures = scenario.trips["departure"].dt.tz_convert(scenario.timezone)
     departure = departures.reindex(short.trip).reset_index(drop=True)
     ids = scenario.vehicles["vehicle_id"].iloc[short.vehicle].reset_index(drop=True)
     return pd.DataFrame(

@@ -221,16 +221,11 @@ class _Work:
         dtype = self.settings.dtype
         table = np.zeros((self.fleet.table_feeders, self.fleet.slots))
         if warm is None:
-            shapes = [
-                (*b.base.shape[:2], b.slots, b.base.shape[2])
-                for b in self.fleet.batches
-            ]
-            energies = [np.zeros(shape) for shape in shapes]
+            energy = np.zeros(self.fleet.batch.shape)
         else:
-            energies = energies_of(self.scenario, self.fleet, warm.plan)
+            energy = energies_of(self.scenario, self.fleet, warm.plan)
             table[: self.fleet.feeders] = warm.prices
-        start = tuple(jnp.asarray(energy, dtype) for energy in energies)
-        return start, jnp.asarray(table, dtype)
+        return jnp.asarray(energy, dtype), jnp.asarray(table, dtype)
 
     def _new_run(self, data: FeederTermsData, unmanaged: float) -> Run:
         problem = build_problem(self.fleet, data, self.settings.dtype)
@@ -305,8 +300,7 @@ class _Work:
         if self.settings.dtype != np.float64:
             fleet = self._pack(np.float64)
             problem = build_problem(fleet, self.data, np.float64)
-            wide = tuple(e.astype(np.float64) for e in energy)
-            energy = feasible_start(problem, wide)
+            energy = feasible_start(problem, energy.astype(np.float64))
         plan = plan_of(self.scenario, fleet, energy)
         certifier = self.certifier
         prices = certifier.prices(self._feeder_rows(run.best_price))
@@ -367,8 +361,7 @@ class _Work:
     def _nonfinite_vehicles(self, run: Run) -> list:
         if not run.nonfinite:
             return []
-        found = []
-        for index, energy in zip(self.fleet.index, run.energy, strict=True):
-            bad = ~np.isfinite(np.asarray(energy)).all(axis=(1, 2))
-            found.append(index.vehicle[bad & (index.vehicle >= 0)])
-        return self.scenario.vehicles["vehicle_id"].iloc[np.concatenate(found)].tolist()
+        bad = ~np.isfinite(np.asarray(run.energy)).all(axis=2)
+        vehicle = self.fleet.index.vehicle
+        found = np.unique(vehicle[bad & (vehicle >= 0)])
+        return self.scenario.vehicles["vehicle_id"].iloc[found].tolist()

@@ -8,10 +8,10 @@ With a_n the feeder power per battery energy, cells c and opportunities j,
 
 which is the exact projection with r_j(lambda) = clip((v_j + gain_c lambda) / (1 +
 epsilon w_n gain_c / a_n), 0, limit_j). Blocks of vehicles are worked off one after
-another, so that a block stays in cache while its shadow prices are searched; on the way
-each adds its loads to the table.
+another, so that a block stays in cache while its shadow prices are searched.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -19,22 +19,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from macjax._numerics import wide_float
+from macjax.fleet.blocks import over_blocks, over_devices
 from macjax.fleet.packing import FleetBatch
-from macjax.sets.soc_tube import SocTube, shadow_prices
-
-Fleet_u = tuple[Float[Array, "b k s v"], ...]
-
-
-class Answer(NamedTuple):
-    """Answer of the vehicles of one bucket.
-
-    Arguments:
-        energy: u, energy into the battery at each opportunity [kWh].
-        shadow: lambda of the tube at each piece, in the unit of the cell prices.
-    """
-
-    energy: Float[Array, "*b k s v"]
-    shadow: Float[Array, "*b k v"]
+from macjax.sets.soc_tube import (
+    Response,
+    SocTube,
+    near_shadow_prices,
+    shadow_prices,
+)
 
 
 def flat(
@@ -45,45 +37,110 @@ def flat(
     return jnp.concatenate([table.ravel(), tail])
 
 
-def project(
-    block: FleetBatch,
-    center: Float[Array, "k s v"],
-    gain: Float[Array, "k s v"],
-    epsilon,
-    guess: Float[Array, "k v"] | None = None,
-) -> Answer:
-    """Projection of one block onto SOC sufficiency, weighted by 1 / gain.
+class Projection(NamedTuple):
+    """Projection of lanes onto SOC sufficiency, weighted by 1 / gain.
 
-    `guess` is the shadow price of a similar projection.
+    Arguments:
+        center, gain: v and g of each opportunity, the smoothing included.
+        limit: most energy at each opportunity [kWh].
+        tube: bounds on the running sums.
     """
-    limit = block.limit()
-    lane = epsilon * block.weight / jnp.where(block.scale > 0, block.scale, 1)
-    shrink = 1 / (1 + lane[None, None] * gain)
-    center, gain = center * shrink, gain * shrink
-    usable = limit > 0
-    low = jnp.min(jnp.where(usable, -center / gain, 0), axis=(0, 1))
-    high = jnp.max(jnp.where(usable, (limit - center) / gain, 0), axis=(0, 1))
 
-    def response(shadow):
-        # The sum over the slots of a piece is unrolled: one fused pass, no reduction.
-        total = slope = jnp.zeros_like(shadow)
-        for s in range(block.slots):
-            energy = center[:, s] + shadow * gain[:, s]
-            inside = (energy > 0) & (energy < limit[:, s])
-            total = total + jnp.clip(energy, 0, limit[:, s])
-            slope = slope + jnp.where(inside, gain[:, s], 0)
-        return total, slope
+    center: Float[Array, "k s v"]
+    gain: Float[Array, "k s v"]
+    limit: Float[Array, "k s v"]
+    tube: SocTube
 
-    tube = SocTube(block.lower, block.upper)
-    shadow, _ = shadow_prices(response, tube, low, high, guess)
-    energy = jnp.clip(center + shadow[:, None] * gain, 0, limit)
-    return Answer(energy, shadow)
+    @classmethod
+    def of(cls, block: FleetBatch, center, gain, epsilon) -> "Projection":
+        """The projection of a block."""
+        bend = epsilon * block.weight / jnp.where(block.scale > 0, block.scale, 1)
+        shrink = 1 / (1 + bend[:, None] * gain)
+        tube = SocTube(block.lower, block.upper, block.last)
+        return cls(center * shrink, gain * shrink, block.limit(), tube)
+
+    def energy(self, shadow: Float[Array, "k v"]) -> Float[Array, "k s v"]:
+        """u at given shadow prices [kWh]."""
+        return jnp.clip(self.center + shadow[:, None] * self.gain, 0, self.limit)
+
+    def search(self) -> tuple[Response, SocTube, Array, Array]:
+        """What `shadow_prices` asks for: response, tube, and brackets."""
+        center, gain, limit, tube = self
+        usable = limit > 0
+        begins = jnp.where(usable, -center / gain, jnp.inf)
+        ends = jnp.where(usable, (limit - center) / gain, -jnp.inf)
+        low, high = jnp.min(begins, axis=1), jnp.max(ends, axis=1)
+
+        def response(shadow):
+            # Both sums in one unrolled pass: XLA would make two of two reductions.
+            total = slope = jnp.zeros_like(shadow)
+            for s in range(limit.shape[1]):
+                energy = center[:, s] + shadow * gain[:, s]
+                inside = (energy > 0) & (energy < limit[:, s])
+                total = total + jnp.clip(energy, 0, limit[:, s])
+                slope = slope + jnp.where(inside, gain[:, s], 0)
+            return total, slope
+
+        return response, tube, low, high
+
+
+def project(block: FleetBatch, center, gain, epsilon) -> Float[Array, "k s v"]:
+    """u of one block: its vehicles' projections, without a guess [kWh]."""
+    projection = Projection.of(block, center, gain, epsilon)
+    shadow, _ = shadow_prices(*projection.search())
+    return projection.energy(shadow)
+
+
+def fleet_shadows(
+    batch: FleetBatch,
+    projection: Callable[..., Projection],
+    items: tuple[Array, ...],
+    guess: Float[Array, "b k v"],
+) -> Float[Array, "b k v"]:
+    """Shadow prices of the projections of all vehicles.
+
+    First every block goes on from the guess for a few passes. Lanes that are not done
+    then, a few of each block, are gathered into full blocks and solved anew, so that
+    one slow vehicle does not hold up its block.
+
+    Arguments:
+        batch: the fleet on one device.
+        projection: (block, *items of the block) -> `Projection`.
+        items: arrays with a leading axis of blocks.
+        guess: shadow prices of similar projections.
+    """
+
+    def near(_, block, guess, *items):
+        search = projection(block, *items).search()
+        found, done, _ = near_shadow_prices(*search, guess)
+        return None, (found, done)
+
+    _, (shadow, done) = over_blocks(batch, near, None, guess, *items)
+    blocks, _, _, lanes = batch.shape
+    is_real = jnp.arange(blocks, dtype=jnp.int32) < batch.blocks[0]
+    is_open = (~done & is_real[:, None]).ravel()
+
+    def solve_some(carry):
+        shadow, is_open = carry
+        at = jnp.nonzero(is_open, size=lanes, fill_value=is_open.size)[0]
+        block, lane = at // lanes, at % lanes
+
+        def gathered(x):
+            return jnp.moveaxis(x[block, ..., lane], 0, -1) if jnp.ndim(x) > 1 else x
+
+        some, parts = jax.tree.map(gathered, (batch, items))
+        found, _ = shadow_prices(*projection(some, *parts).search())
+        shadow = shadow.at[block, :, lane].set(found.T, mode="drop")
+        return shadow, is_open.at[at].set(False, mode="drop")
+
+    return jax.lax.while_loop(
+        lambda carry: jnp.any(carry[1]), solve_some, (shadow, is_open)
+    )[0]
 
 
 def add_load(load: Array, block: FleetBatch, energy: Float[Array, "k s v"]) -> Array:
     """Add a_n u_nj of one block to the flat table of loads [kW]."""
-    scale = jnp.expand_dims(block.scale, (-3, -2))
-    power = jnp.moveaxis(energy * scale, -2, -1)
+    power = jnp.moveaxis(energy * block.scale[:, None], -2, -1)
     windows = jax.lax.ScatterDimensionNumbers(
         update_window_dims=(power.ndim - 1,),
         inserted_window_dims=(),
@@ -94,15 +151,16 @@ def add_load(load: Array, block: FleetBatch, energy: Float[Array, "k s v"]) -> A
     )
 
 
-def loads(batches: tuple[FleetBatch, ...], energies: Fleet_u, table) -> Array:
+def loads(batch: FleetBatch, energy: Float[Array, "b k s v"], table) -> Array:
     """Load of all cells [kW], in the shape and dtype of `table` (f, t)."""
-    total = empty_row(batches[0], table)
-    for batch, energy in zip(batches, energies, strict=True):
 
-        def block_load(total, item):
-            return add_load(total, *item), None
+    def block_load(total, block, energy):
+        return add_load(total, block, energy), None
 
-        total, _ = jax.lax.scan(block_load, total, (batch, energy))
+    def work(batch, row, energy):
+        return over_blocks(batch, block_load, row, energy)
+
+    total, _ = over_devices(batch, work, empty_row(batch, table), energy)
     return unflat(total, table)
 
 
@@ -116,10 +174,9 @@ def unflat(row: Array, table: Float[Array, "f t"]) -> Float[Array, "f t"]:
     return row[: table.size].reshape(table.shape).astype(table.dtype)
 
 
-def cell_sums(batches: tuple[FleetBatch, ...], table):
+def cell_sums(batch: FleetBatch, table):
     """M = sum of a_n over the opportunities of each cell, and the mean limit [kWh]."""
-    ones = tuple((b.limit() > 0).astype(table.dtype) for b in batches)
-    limits = tuple(b.limit() for b in batches)
-    mass = loads(batches, ones, table)
-    weighted = loads(batches, limits, table)
+    limit = batch.limit()
+    mass = loads(batch, (limit > 0).astype(table.dtype), table)
+    weighted = loads(batch, limit, table)
     return mass, weighted / jnp.where(mass > 0, mass, 1)

@@ -57,7 +57,8 @@ class Chains:
         lower, upper: tube on the running sum at the end of the stay [kWh].
         count: charging stays of each vehicle, shape (vehicles,).
         first: position of the first charging stay of each vehicle, shape (vehicles,).
-        shortfall: vehicles that cannot make their trips (the tube is relaxed for them).
+        shortfall: vehicles that cannot make their trips, whatever the tube (that of
+            SOC sufficiency is relaxed for them).
     """
 
     row: np.ndarray
@@ -183,14 +184,11 @@ def charging_chains(scenario: Scenario, tube: str = "mobility") -> Chains:
     room = charger_kw * (end_h - begin_h) * efficiency
     trips = _TripEnergy(scenario)
     before = trips.before(vehicle, begin_h)
-    if tube == "mobility":
-        lower, upper, shortfall = _mobility_tube(
-            columns, trips, vehicle, before, room, count, first, begin_h
-        )
-    else:
-        lower = _session_tube(before, room, count, first)
-        upper = lower
-        shortfall = Shortfall(np.empty(0, int), np.empty(0, int), np.empty(0))
+    lower, upper, shortfall = _mobility_tube(
+        columns, trips, vehicle, before, room, count, first, begin_h
+    )
+    if tube == "per_session":
+        lower = upper = _session_tube(before, room, count, first)
     hours = scenario.slot_hours
     return Chains(
         row=row,

@@ -1,44 +1,54 @@
-"""Pack charging chains into padded arrays: blocks of vehicles, vehicle axis last.
+"""Pack charging chains into padded arrays: blocks of lanes, vehicle axis last.
 
-A charging stay is cut into pieces of at most S slots. A block holds `lanes` vehicles
-with K pieces each, and arrays of shape (b, k, v) for blocks, pieces and vehicles; an
-opportunity is (b, k, s, v), its cell `base + s` in a flat table over feeders and slots.
-Only what cannot be computed is stored: where the stay begins and ends, its power.
+A charging stay is cut into pieces of at most S slots, and the pieces of a vehicle lie
+behind one another in a lane of K rows, together with other vehicles that fill the lane
+up; `last` marks where each ends. A block holds V lanes, and arrays have the shape
+(b, k, v) for blocks, rows and lanes; an opportunity is (b, k, s, v), its cell
+`base + s` in a flat table over feeders and slots. Only what cannot be computed is
+stored: where the stay begins and ends, its power.
 
-Vehicles are sorted by their number of pieces and split into a few buckets, K differs
-between buckets; K, the number of blocks and of feeders are rounded up to size classes,
-so that a scenario of similar size runs the program that is compiled already.
+K is a power of two, the number of blocks and of feeders are rounded up to size classes,
+and blocks are worked off up to a count that is data: a scenario of similar size runs
+the program that is compiled already, and padding costs memory, but hardly time.
 """
 
 import dataclasses
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Bool, Float, Int
 
+from macjax.fleet.lanes import Lanes, fill_lanes
 from macjax.fleet.opportunities import Chains, charging_chains
 from macjax.scenario.scenario import Scenario
 
 PIECE_SLOTS = (2, 4, 8, 16, 32)
-BUCKET_SIZES = (256, 2048, 32768)  # fleets beyond each get one more bucket
-# Vehicles in a block. On a CPU: whole vectors, and few enough to stay in cache. On an
+# Lanes of a block. On a CPU: whole vectors, and few enough to stay in cache. On an
 # accelerator, which works off one block at a time: enough to fill it.
 CPU_LANES, ACCELERATOR_LANES = 64, 32768
+LEAST_ROWS = 16
+FLEET_AXIS = "fleet"  # of a mesh of devices
+BLOCK_STEP = 0.5  # size classes 1, 2, 3, 4, 6, 8, 12, ... of blocks
 
 
 class FleetBatch(eqx.Module):
-    """One bucket of vehicles, padded; all energies are on the battery side.
+    """The vehicles of a scenario, padded; all energies are on the battery side.
 
     Arguments:
         base: cell of the first slot of each piece in the flat table.
         begin, end: the stay within the piece [slots from the piece's first slot].
         slot_kwh: most energy into the battery in a full slot [kWh].
         lower, upper: tube on the running sum behind each piece [kWh].
+        last: whether the piece is the last of its vehicle.
         scale: feeder power per battery energy, a = weight / (efficiency slot_hours)
             [kW/kWh]; 0 for padding.
-        weight: vehicles that a row stands for.
+        weight: vehicles that a row of the vehicles table stands for.
+        blocks: how many blocks hold vehicles on each device; those behind are padding.
         slots: S, opportunities of a piece (static).
+        mesh: devices over which the axis of blocks is spread; None is one (static).
     """
 
     base: Int[Array, "b k v"]
@@ -47,9 +57,22 @@ class FleetBatch(eqx.Module):
     slot_kwh: Float[Array, "b k v"]
     lower: Float[Array, "b k v"]
     upper: Float[Array, "b k v"]
-    scale: Float[Array, "b v"]
-    weight: Float[Array, "b v"]
+    last: Bool[Array, "b k v"]
+    scale: Float[Array, "b k v"]
+    weight: Float[Array, "b k v"]
+    blocks: Int[Array, " d"]
     slots: int = eqx.field(static=True)
+    mesh: Mesh | None = eqx.field(static=True, default=None)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(b, k, s, v), the shape of all opportunities."""
+        blocks, rows, lanes = self.base.shape
+        return blocks, rows, self.slots, lanes
+
+    def on_one_device(self) -> "FleetBatch":
+        """The same as a fleet of its own, inside of a pass on each device."""
+        return dataclasses.replace(self, mesh=None)
 
     def limit(self) -> Float[Array, "*b k s v"]:
         """Most energy into the battery at each opportunity, slot_kwh x overlap."""
@@ -70,10 +93,10 @@ class FleetBatch(eqx.Module):
 
 @dataclasses.dataclass(frozen=True)
 class PackIndex:
-    """Where the entries of a bucket come from; stays on the host.
+    """Where the pieces come from; stays on the host.
 
     Arguments:
-        vehicle: index into the vehicles table, -1 for padding, shape (b, v).
+        vehicle: index into the vehicles table, -1 for padding, shape (b, k, v).
         stay: row number of the stays table, -1 for padding, shape (b, k, v).
         slot: slot of the horizon in which the piece begins, shape (b, k, v).
     """
@@ -88,16 +111,16 @@ class Fleet:
     """A packed scenario.
 
     Arguments:
-        batches: buckets with more and more pieces.
-        index: origin of the entries, one for each bucket.
+        batch: the packed arrays.
+        index: origin of the pieces.
         chains: the charging stays that were packed.
         feeders, slots: shape (f, t) of the cells that are real.
         table_feeders: feeders after padding.
-        waste: share of the packed opportunities that is padding.
+        waste: share of the opportunities worked on that is padding.
     """
 
-    batches: tuple[FleetBatch, ...]
-    index: tuple[PackIndex, ...]
+    batch: FleetBatch
+    index: PackIndex
     chains: Chains
     feeders: int
     slots: int
@@ -105,14 +128,16 @@ class Fleet:
     waste: float
 
     @property
-    def piece_slots(self) -> int:
-        """S, the opportunities of a piece."""
-        return self.batches[0].slots
-
-    @property
     def cells(self) -> int:
         """Length of the flat table: the cells, then S that stand for no feeder."""
-        return self.table_feeders * self.slots + self.piece_slots
+        return self.table_feeders * self.slots + self.batch.slots
+
+
+def put_blocks(array: np.ndarray, mesh: Mesh | None) -> Array:
+    """An array with a leading axis of blocks, on the devices that hold them."""
+    if mesh is None:
+        return jnp.asarray(array)
+    return jax.device_put(array, NamedSharding(mesh, PartitionSpec(FLEET_AXIS)))
 
 
 def size_class(n: int, step: float = 0.25, least: int = 1) -> int:
@@ -129,6 +154,7 @@ def pack(
     chains: Chains | None = None,
     dtype=np.float64,
     lanes: int = CPU_LANES,
+    mesh: Mesh | None = None,
 ) -> Fleet:
     """Pack the charging chains of a scenario.
 
@@ -136,45 +162,28 @@ def pack(
         scenario: validated tables.
         chains: its charging stays and tubes; None takes `charging_chains(scenario)`.
         dtype: of the packed arrays.
-        lanes: vehicles in a block.
+        lanes: V, lanes of a block.
+        mesh: devices with the one axis `FLEET_AXIS`, over which blocks are dealt out.
 
     Returns:
         A `Fleet`; tubes of vehicles that cannot make their trips are relaxed.
     """
     chains = charging_chains(scenario) if chains is None else chains
-    vehicles = scenario.vehicles
-    weight = vehicles["weight"].to_numpy(np.float64)
-    efficiency = vehicles["charge_efficiency"].to_numpy(np.float64)
-    scale = weight / (efficiency * scenario.slot_hours)
-    feeders, slots = len(scenario.feeders), scenario.slots
-    first_slot = np.floor(chains.begin).astype(np.int64)
-    length = np.maximum(np.ceil(chains.end).astype(np.int64) - first_slot, 1)
-    piece_slots = _choose_piece_slots(length)
-    pieces = -(-length // piece_slots)
-    vehicles = len(chains.count)
-    per_vehicle = np.bincount(chains.vehicle, pieces, vehicles).astype(np.int64)
-    charging = np.flatnonzero(per_vehicle)
-    order = charging[np.argsort(per_vehicle[charging], kind="stable")]
-    table_feeders = size_class(max(feeders, 1))
-    lanes = min(lanes, size_class(max(len(order), 1), least=CPU_LANES))
-    source = _Pieces(chains, first_slot, pieces, piece_slots, per_vehicle)
-    batches, index, packed = [], [], 0
-    for members in _buckets(order, per_vehicle, lanes):
-        batch, origin = _pack_bucket(
-            source, members, lanes, slots, table_feeders, scale, weight, dtype
-        )
-        batches.append(batch)
-        index.append(origin)
-        packed += batch.base.size * piece_slots
-    real = float(length.sum())
+    pieces = _Pieces.of(chains)
+    table_feeders = size_class(max(len(scenario.feeders), 1))
+    places = fill_lanes(pieces.per_vehicle, _rows(pieces.per_vehicle))
+    grid = _Grid.of(places, lanes, mesh)
+    batch, index = _scatter(scenario, pieces, places, grid, table_feeders, dtype)
+    needed = float(_slots_touched(chains).sum())
+    worked = grid.blocks.sum() * places.rows * lanes * pieces.slots
     return Fleet(
-        batches=tuple(batches),
-        index=tuple(index),
+        batch=batch,
+        index=index,
         chains=chains,
-        feeders=feeders,
-        slots=slots,
+        feeders=len(scenario.feeders),
+        slots=scenario.slots,
         table_feeders=table_feeders,
-        waste=1 - real / packed if packed else 0.0,
+        waste=float(1 - needed / worked) if worked else 0.0,
     )
 
 
@@ -188,101 +197,136 @@ def _choose_piece_slots(length: np.ndarray) -> int:
     return PIECE_SLOTS[int(np.argmin(work))]
 
 
-def _buckets(order, per_vehicle, lanes) -> list[np.ndarray]:
-    """Split the sorted vehicles where the number of pieces jumps most."""
-    if len(order) == 0:
-        return [order]
-    limit = 1 + sum(len(order) > size for size in BUCKET_SIZES)
-    sizes, starts = np.unique(per_vehicle[order], return_index=True)
-    sizes = np.array([size_class(int(n), 0.125) for n in sizes])
-    ends = np.append(starts[1:], len(order))
-    cost = np.full((limit + 1, len(sizes) + 1), np.inf)
-    cut = np.zeros((limit + 1, len(sizes) + 1), int)
-    cost[:, 0] = 0.0
-    for buckets in range(1, limit + 1):
-        for i in range(len(sizes)):
-            width = -(-(ends[i] - starts[: i + 1]) // lanes) * lanes
-            total = cost[buckets - 1, : i + 1] + width * sizes[i]
-            cut[buckets, i + 1] = int(np.argmin(total))
-            cost[buckets, i + 1] = total.min()
-    parts, i = [], len(sizes)
-    for buckets in range(limit, 0, -1):
-        if i == 0:
-            break
-        j = cut[buckets, i]
-        parts.append(order[starts[j] : ends[i - 1]])
-        i = j
-    return parts[::-1]
+def _rows(per_vehicle: np.ndarray) -> int:
+    """K: holds the longest vehicle, and two of usual length."""
+    charging = per_vehicle[per_vehicle > 0]
+    if len(charging) == 0:
+        return LEAST_ROWS
+    wanted = max(int(charging.max()), int(np.ceil(2 * charging.mean())), LEAST_ROWS)
+    return 2 ** int(np.ceil(np.log2(wanted)))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Pieces:
-    """All pieces of all vehicles, ragged: vehicle after vehicle, in time order."""
+    """All pieces of all vehicles, ragged: vehicle after vehicle, in time order.
+
+    Arguments:
+        chains: the charging stays.
+        slots: S.
+        stay: charging stay of each piece.
+        slot: slot in which it begins.
+        nth: which piece of its vehicle it is.
+        ends_stay: whether it is the last of its stay.
+        per_vehicle: pieces of each vehicle.
+    """
 
     chains: Chains
-    first_slot: np.ndarray
-    pieces: np.ndarray
-    piece_slots: int
+    slots: int
+    stay: np.ndarray
+    slot: np.ndarray
+    nth: np.ndarray
+    ends_stay: np.ndarray
     per_vehicle: np.ndarray
 
-    def __post_init__(self):
-        stay = np.repeat(np.arange(len(self.pieces)), self.pieces)
-        start = np.cumsum(self.pieces) - self.pieces
-        nth = np.arange(len(stay)) - start[stay]
-        object.__setattr__(self, "stay", stay)
-        object.__setattr__(self, "is_last", nth == self.pieces[stay] - 1)
-        object.__setattr__(self, "slot", self.first_slot[stay] + nth * self.piece_slots)
-        first = np.cumsum(self.per_vehicle) - self.per_vehicle
-        object.__setattr__(self, "first", first)
+    @classmethod
+    def of(cls, chains: Chains) -> "_Pieces":
+        """Cut the charging stays of all vehicles."""
+        first_slot = np.floor(chains.begin).astype(np.int64)
+        length = _slots_touched(chains)
+        slots = _choose_piece_slots(length)
+        pieces = -(-length // slots)
+        stay = np.repeat(np.arange(len(pieces)), pieces)
+        nth_of_stay = np.arange(len(stay)) - (np.cumsum(pieces) - pieces)[stay]
+        per_vehicle = np.bincount(chains.vehicle, pieces, len(chains.count))
+        per_vehicle = per_vehicle.astype(np.int64)
+        first = np.cumsum(per_vehicle) - per_vehicle
+        return cls(
+            chains=chains,
+            slots=slots,
+            stay=stay,
+            slot=first_slot[stay] + nth_of_stay * slots,
+            nth=np.arange(len(stay)) - first[chains.vehicle[stay]],
+            ends_stay=nth_of_stay == pieces[stay] - 1,
+            per_vehicle=per_vehicle,
+        )
 
 
-def _pack_bucket(source, members, lanes, slots, table_feeders, scale, weight, dtype):
-    """Scatter the pieces of some vehicles into padded (b, k, v) arrays."""
-    count = source.per_vehicle[members]
-    longest = size_class(int(count.max()) if len(count) else 1, 0.125)
-    blocks = size_class(max(-(-len(members) // lanes), 1), 0.125)
-    lane = np.repeat(np.arange(len(members)), count)
-    start = np.cumsum(count) - count
-    nth = np.arange(len(lane)) - start[lane]
-    piece = source.first[members][lane] + nth
-    at = (lane // lanes, nth, lane % lanes)
-    shape = (blocks, longest, lanes)
+def _slots_touched(chains: Chains) -> np.ndarray:
+    """Slots that each charging stay touches, at least one."""
+    first, end = np.floor(chains.begin), np.ceil(chains.end)
+    return np.maximum((end - first).astype(np.int64), 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Grid:
+    """Blocks of lanes, dealt out to devices one by one.
+
+    Arguments:
+        shape: (b, k, v), the same number of blocks on each device.
+        blocks: blocks in use on each device.
+        mesh: the devices; None is one.
+    """
+
+    shape: tuple[int, int, int]
+    blocks: np.ndarray
+    mesh: Mesh | None
+
+    @classmethod
+    def of(cls, places: Lanes, lanes: int, mesh: Mesh | None) -> "_Grid":
+        """A grid that holds the lanes in use."""
+        devices = 1 if mesh is None else mesh.size
+        real = -(-places.count // lanes)
+        blocks = real // devices + (np.arange(devices) < real % devices)
+        each = size_class(max(int(blocks[0]), 1), BLOCK_STEP)
+        return cls((each * devices, places.rows, lanes), blocks.astype(np.int32), mesh)
+
+    def place(self, lane: np.ndarray, row: np.ndarray) -> np.ndarray:
+        """Index into the flattened arrays."""
+        lanes, devices = self.shape[2], len(self.blocks)
+        nth, each = lane // lanes, self.shape[0] // devices
+        block = nth % devices * each + nth // devices
+        return np.ravel_multi_index((block, row, lane % lanes), self.shape)
+
+
+def _scatter(scenario, pieces, places: Lanes, grid: _Grid, table_feeders, dtype):
+    """Scatter the pieces of all vehicles into padded (b, k, v) arrays."""
+    stay, slot = pieces.stay, pieces.slot
+    vehicle = pieces.chains.vehicle[stay]
+    lane, row = places.lane[vehicle], places.first_row[vehicle] + pieces.nth
+    at = grid.place(lane, row)
 
     def scatter(values, fill, kind=dtype):
-        out = np.full(shape, fill, kind)
+        out = np.full(np.prod(grid.shape), fill, kind)
         out[at] = values
-        return out
+        return out.reshape(grid.shape)
 
-    chains, stay = source.chains, source.stay[piece]
-    slot, is_last = source.slot[piece], source.is_last[piece]
+    def on_device(values, fill, kind=dtype):
+        return put_blocks(scatter(values, fill, kind), grid.mesh)
+
+    chains, ends_stay = pieces.chains, pieces.ends_stay
+    weight = scenario.vehicles["weight"].to_numpy(np.float64)
+    efficiency = scenario.vehicles["charge_efficiency"].to_numpy(np.float64)
+    scale = weight / (efficiency * scenario.slot_hours)
     feeder = chains.feeder[stay]
-    nowhere = table_feeders * slots
-    base = np.where(feeder >= 0, feeder * slots + slot, nowhere)
-    per_lane = np.full(blocks * lanes, -1, np.int64)
-    per_lane[: len(members)] = members
-    real = per_lane >= 0
-
-    def by_lane(values):
-        out = np.where(real, values[np.maximum(per_lane, 0)] if len(values) else 0, 0)
-        return jnp.asarray(out.reshape(blocks, lanes).astype(dtype))
-
+    nowhere = table_feeders * scenario.slots
+    base = np.where(feeder >= 0, feeder * scenario.slots + slot, nowhere)
+    last = scatter(pieces.nth == pieces.per_vehicle[vehicle] - 1, True, bool)
     batch = FleetBatch(
-        base=jnp.asarray(scatter(base, nowhere, np.int32)),
-        begin=jnp.asarray(scatter(np.maximum(chains.begin[stay] - slot, 0), 0)),
-        end=jnp.asarray(scatter(chains.end[stay] - slot, 0)),
-        slot_kwh=jnp.asarray(scatter(chains.slot_kwh[stay], 0)),
-        lower=jnp.asarray(
-            scatter(np.where(is_last, chains.lower[stay], -np.inf), -np.inf)
-        ),
-        upper=jnp.asarray(
-            scatter(np.where(is_last, chains.upper[stay], np.inf), np.inf)
-        ),
-        scale=by_lane(scale),
-        weight=by_lane(weight),
-        slots=source.piece_slots,
+        base=on_device(base, nowhere, np.int32),
+        begin=on_device(np.maximum(chains.begin[stay] - slot, 0), 0),
+        end=on_device(chains.end[stay] - slot, 0),
+        slot_kwh=on_device(chains.slot_kwh[stay], 0),
+        lower=on_device(np.where(ends_stay, chains.lower[stay], -np.inf), -np.inf),
+        upper=on_device(np.where(ends_stay, chains.upper[stay], np.inf), np.inf),
+        last=put_blocks(last, grid.mesh),
+        scale=on_device(scale[vehicle], 0),
+        weight=on_device(weight[vehicle], 0),
+        blocks=put_blocks(grid.blocks, grid.mesh),
+        slots=pieces.slots,
+        mesh=grid.mesh,
     )
     index = PackIndex(
-        vehicle=per_lane.reshape(blocks, lanes),
+        vehicle=scatter(vehicle, -1, np.int64),
         stay=scatter(chains.row[stay], -1, np.int64),
         slot=scatter(slot, 0, np.int32),
     )

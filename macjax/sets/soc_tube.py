@@ -18,13 +18,16 @@ trial price c decides for every piece whether lambda_k lies above or below c:
     lambda_k > c  if Psi_k < lower_k;   lambda_k < c  if Psi_k > upper_k;
     else as lambda_{k+1} (forwards for Phi, backwards for the comparison).
 
+Several vehicles may lie behind one another in one lane: `last` marks the end of each,
+where the sum and the price begin anew from 0.
+
 Neighbours that differ are cut apart: the tube binds between them, each side becomes
 a chain of its own with known ends, and gets a trial price of its own by a bracketed
 Newton step on the sum over the chain. A chain whose comparison says "equal" is done.
 
-A guess of lambda is taken for right: the chain is cut where it jumps. Once all chains
-of a vehicle are done, a cut whose jump has the wrong sign is mended and the two sides
-are searched as one; a vehicle that is not done after a few passes starts anew.
+A guess of lambda is taken for right: the chain is cut where it jumps. Where the chains
+on both sides of a cut are done and the jump has the wrong sign, the cut is mended and
+the two sides are searched as one. What is not done after a few passes starts anew.
 
 References: the decomposition of nested resource allocation (Vidal, Gribel, Jaillet,
 "Separable convex optimization with nested lower and upper constraints", 2019) and the
@@ -33,7 +36,7 @@ taut-string view of it (Johnson, "A dynamic programming algorithm for the fused 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -43,7 +46,7 @@ from jaxtyping import Array, Bool, Float, Int
 Response = Callable[[Array], tuple[Array, Array]]
 
 MAX_PASSES = 200
-GUESS_PASSES = 5  # a vehicle that is not done after so many drops its guess
+GUESS_PASSES = 6  # what is not done after so many drops its guess
 
 
 class SocTube(eqx.Module):
@@ -52,10 +55,24 @@ class SocTube(eqx.Module):
     Arguments:
         lower: least S_k [kWh into the battery], -inf where nothing binds.
         upper: most S_k [kWh into the battery], +inf where nothing binds.
+        last: whether a piece is the last of its vehicle; None is one vehicle a lane.
     """
 
     lower: Float[Array, "k v"]
     upper: Float[Array, "k v"]
+    last: Bool[Array, "k v"] | None = None
+
+    def with_ends(self) -> "SocTube":
+        """The same tube with `last` written out."""
+        if self.last is not None:
+            return self
+        last = jnp.zeros(self.lower.shape, bool).at[-1].set(True)
+        return SocTube(self.lower, self.upper, last)
+
+
+def behind(values: Array, last: Bool[Array, "k v"], end: Any = 0) -> Array:
+    """Values of the next piece of the same vehicle, `end` behind its last piece."""
+    return jnp.where(last, end, jnp.roll(values, -1, axis=0))
 
 
 class _Search(NamedTuple):
@@ -70,8 +87,8 @@ class _Search(NamedTuple):
 def shadow_prices(
     response: Response,
     tube: SocTube,
-    low: Float[Array, " v"],
-    high: Float[Array, " v"],
+    low: Float[Array, "*k v"],
+    high: Float[Array, "*k v"],
     guess: Float[Array, "k v"] | None = None,
 ) -> tuple[Float[Array, "k v"], Int[Array, ""]]:
     """Shadow price of the tube at each piece of each vehicle.
@@ -80,23 +97,76 @@ def shadow_prices(
         response: prices (k, v) -> (R_k, dR_k/dlambda), R_k nondecreasing in the price,
             both (k, v) [kWh], [kWh per unit of price].
         tube: tightened bounds; a vehicle that cannot meet them ends at `high`/`low`.
-        low, high: prices at and beyond which no response moves any more.
+        low, high: prices at and beyond which the response of a piece, or no response
+            of the lane, moves any more; +inf and -inf for a piece that never does.
         guess: lambda of a similar problem; a good guess saves passes.
 
     Returns:
         lambda (k, v) with R(lambda) inside the tube, and the number of passes.
     """
-    low, high = jnp.minimum(low, 0), jnp.maximum(high, 0)
-    margin = 0.01 * (high - low)
-    begin = _start(tube, low - margin, high + margin, 0.0)
+
+    def anew():
+        return _anew(response, tube, low, high)
+
     if guess is None:
-        return _solve(begin, response, tube, 0.0, _newton_trial)
+        return anew()
+    found, done, passes = near_shadow_prices(response, tube, low, high, guess)
 
-    def mend(search: _Search) -> _Search:
-        return _mend(search, begin, tube)
+    def mixed():
+        right, more = anew()
+        return jnp.where(done, found, right), passes + more
 
-    search = _guessed(begin, jnp.clip(guess, low[None], high[None]), tube)
-    return _solve(search, response, tube, 0.0, _newton_trial, mend)
+    return jax.lax.cond(jnp.all(done), lambda: (found, passes), mixed)
+
+
+def near_shadow_prices(
+    response: Response, tube: SocTube, low: Array, high: Array, guess: Array
+) -> tuple[Float[Array, "k v"], Bool[Array, " v"], Int[Array, ""]]:
+    """Shadow prices of the lanes that are found from a guess in a few passes.
+
+    Arguments: as `shadow_prices`.
+
+    Returns:
+        lambda (k, v), which lanes are done, and the number of passes.
+    """
+    tube = tube.with_ends()
+    begin = _bracketed(tube, *_with_margin(tube, low, high))
+
+    def next_trial(search: _Search, total, slope) -> _Search:
+        return _mend(_newton_trial(search, total, slope, tube.last), begin, tube)
+
+    search = _guessed(begin, jnp.clip(guess, begin.low, begin.high), tube)
+    search = _solve(search, response, tube, 0.0, next_trial, GUESS_PASSES)
+    return search.trial, jnp.all(search.low >= search.high, axis=0), search.passes
+
+
+def _anew(response, tube, low, high):
+    """Shadow prices without a guess, and the passes."""
+    tube = tube.with_ends()
+    low, high = _with_margin(tube, low, high)
+
+    def next_trial(search: _Search, total, slope) -> _Search:
+        search = _within_reach(search, tube.last, low, high)
+        return _newton_trial(search, total, slope, tube.last)
+
+    begin = _bracketed(tube, low, high)
+    search = _solve(begin, response, tube, 0.0, next_trial)
+    return search.trial, search.passes
+
+
+def _with_margin(tube, low, high):
+    """Brackets of each piece, widened: a root at the very end shall lie inside."""
+    shape = tube.lower.shape
+    low, high = jnp.broadcast_to(low, shape), jnp.broadcast_to(high, shape)
+    margin = jnp.where(low < high, 0.01 * (high - low), 0)
+    return low - margin, high + margin
+
+
+def _bracketed(tube, low, high) -> _Search:
+    """The start of a search among the prices of a whole lane."""
+    least, most = jnp.min(low, axis=0), jnp.max(high, axis=0)
+    width = 0.01 * jnp.maximum(most - least, 0)
+    return _start(tube, jnp.minimum(least, -width), jnp.maximum(most, width), 0.0)
 
 
 def shadow_ranks(
@@ -119,15 +189,16 @@ def shadow_ranks(
     Returns:
         rank of lambda (k, v), whole numbers in the dtype of the tube, and the passes.
     """
+    tube = tube.with_ends()
     search = _start(tube, jnp.full((), -0.5), jnp.full((), ranks - 0.5), end_rank + 0.5)
 
     def with_slope(trial):
         total = response(trial)
         return total, jnp.zeros_like(total)
 
-    below, passes = _solve(search, with_slope, tube, end_rank, _middle_rank)
+    search = _solve(search, with_slope, tube, end_rank, _middle_rank)
     # Above the last rank no more energy is cheaper.
-    return jnp.clip(below + 0.5, 0, ranks - 1), passes
+    return jnp.clip(search.trial + 0.5, 0, ranks - 1), search.passes
 
 
 def _start(tube, low, high, trial) -> _Search:
@@ -142,8 +213,8 @@ def _start(tube, low, high, trial) -> _Search:
     )
 
 
-def _solve(search, response, tube, end, next_trial, mend=None):
-    """Passes until every bracket has closed."""
+def _solve(search, response, tube, end, next_trial, most=MAX_PASSES) -> _Search:
+    """Passes until every bracket has closed, at most `most`."""
     dtype = tube.lower.dtype
     finite_upper = jnp.where(jnp.isfinite(tube.upper), jnp.abs(tube.upper), 0)
     finite_lower = jnp.where(jnp.isfinite(tube.lower), jnp.abs(tube.lower), 0)
@@ -153,7 +224,7 @@ def _solve(search, response, tube, end, next_trial, mend=None):
     end = jnp.asarray(end, dtype)
 
     def unfinished(search: _Search) -> Bool[Array, ""]:
-        return jnp.any(search.low < search.high) & (search.passes < MAX_PASSES)
+        return jnp.any(search.low < search.high) & (search.passes < most)
 
     def one_pass(search: _Search) -> _Search:
         total, slope = response(search.trial)
@@ -161,58 +232,50 @@ def _solve(search, response, tube, end, next_trial, mend=None):
         blur = 0.5 * eps * jnp.max(jnp.abs(search.trial * slope), axis=0)
         sign = _compare(search, total, tube, (tolerance + blur)[None], end)
         search = _cut(search, sign, tube, end)
-        trial = next_trial(search, total, slope)
-        # A bracket with nothing inside is done.
-        stuck = (trial <= search.low) | (trial >= search.high)
-        low = jnp.where(stuck, trial, search.low)
-        high = jnp.where(stuck, trial, search.high)
-        passes = search.passes + 1
-        search = search._replace(low=low, high=high, trial=trial, passes=passes)
-        return search if mend is None else mend(search)
+        search = next_trial(search, total, slope)
+        return search._replace(passes=search.passes + 1)
 
-    search = jax.lax.while_loop(unfinished, one_pass, search)
-    return search.trial, search.passes
+    return jax.lax.while_loop(unfinished, one_pass, search)
 
 
 def _end_sign(search, end):
-    """Comparison with the price behind the end, unless the end is cut off."""
-    sign = jnp.sign(end - search.trial[-1])
-    return jnp.where(search.cut[-1], 0, sign).astype(jnp.int8)
+    """Comparison with the price behind an end, unless the end is cut off."""
+    sign = jnp.sign(end - search.trial)
+    return jnp.where(search.cut, 0, sign).astype(jnp.int8)
 
 
 def _compare(search, total, tube, tolerance, end):
     """sign(lambda_k - trial_k) of every piece."""
 
-    def forward(before, piece):
-        total, lower, upper, cut, bound = piece
-        reached = before + total
-        return jnp.where(cut, bound, jnp.clip(reached, lower, upper)), reached
-
-    _, reached = jax.lax.scan(
-        forward,
-        jnp.zeros_like(total[0]),
-        (total, tube.lower, tube.upper, search.cut, search.bound),
-    )
     # A cut is an equality: both bounds are the value at the cut.
     lower = jnp.where(search.cut, search.bound, tube.lower)
     upper = jnp.where(search.cut, search.bound, tube.upper)
+
+    def forward(before, piece):
+        total, lower, upper, last = piece
+        reached = before + total
+        return jnp.where(last, 0, jnp.clip(reached, lower, upper)), reached
+
+    zero = jnp.zeros_like(total[0])
+    _, reached = jax.lax.scan(forward, zero, (total, lower, upper, tube.last))
     above = (reached < lower - tolerance).astype(jnp.int8)
     below = (reached > upper + tolerance).astype(jnp.int8)
     least = jnp.where(reached <= lower + tolerance, above, -1).astype(jnp.int8)
     most = jnp.where(reached >= upper - tolerance, -below, 1).astype(jnp.int8)
 
     def backward(following, piece):
-        sign = jnp.clip(following, *piece)
+        least, most, last, end_sign = piece
+        sign = jnp.clip(jnp.where(last, end_sign, following), least, most)
         return sign, sign
 
-    end_sign = _end_sign(search, end)
-    _, sign = jax.lax.scan(backward, end_sign, (least, most), reverse=True)
+    ends = (least, most, tube.last, _end_sign(search, end))
+    _, sign = jax.lax.scan(backward, jnp.zeros_like(least[0]), ends, reverse=True)
     return sign
 
 
 def _cut(search, sign, tube, end) -> _Search:
     """Narrow the brackets and cut where neighbours compare differently."""
-    following = jnp.concatenate([sign[1:], _end_sign(search, end)[None]])
+    following = behind(sign, tube.last, _end_sign(search, end))
     new = ~search.cut & (sign != following)
     edge = jnp.where(sign > following, tube.lower, tube.upper)
     return search._replace(
@@ -223,85 +286,114 @@ def _cut(search, sign, tube, end) -> _Search:
     )
 
 
-def _newton_trial(search, total, slope):
+def _newton_trial(search, total, slope, last) -> _Search:
     """A bracketed Newton step on the sum over each chain between two cuts."""
-    cut, bound = search.cut, search.bound
-    is_first = jnp.concatenate([jnp.ones_like(cut[:1]), cut[:-1]])
-    behind = jnp.concatenate([jnp.zeros_like(bound[:1]), bound[:-1]])
 
-    def forward(carry, piece):
-        energy, gain = carry
-        first, behind, total, slope = piece
-        energy = jnp.where(first, behind, energy) + total
-        gain = jnp.where(first, 0, gain) + slope
-        return (energy, gain), (energy, gain)
+    def forward(before, piece):
+        each, cut, bound, last = piece
+        both = before + each
+        behind = jnp.stack([jnp.where(cut, bound, both[0]), jnp.where(cut, 0, both[1])])
+        return jnp.where(last, 0, behind), both
 
-    zero = jnp.zeros_like(total[0])
-    _, (energy, gain) = jax.lax.scan(
-        forward, (zero, zero), (is_first, behind, total, slope)
-    )
-    step = (bound - energy) / jnp.where(gain > 0, gain, 1)
+    each = jnp.stack([total, slope], axis=1)
+    pieces = (each, search.cut, search.bound, last)
+    _, both = jax.lax.scan(forward, jnp.zeros_like(each[0]), pieces)
+    gain = both[:, 1]
+    step = (search.bound - both[:, 0]) / jnp.where(gain > 0, gain, 1)
     step = jnp.where(gain > 0, step, jnp.inf)
+    newton = search.trial + _from_cuts(step, search.cut, last)
+    low, high = search.low, search.high
+    inside = (newton > low) & (newton < high) & (search.passes % 8 != 7)
+    trial = jnp.where(inside, newton, 0.5 * (low + high))
+    trial = jnp.where(low < high, trial, search.trial)
+    return _closed(search._replace(trial=trial))
+
+
+def _closed(search: _Search) -> _Search:
+    """A bracket with nothing inside is done."""
+    trial = search.trial
+    stuck = (trial <= search.low) | (trial >= search.high)
+    return search._replace(
+        low=jnp.where(stuck, trial, search.low),
+        high=jnp.where(stuck, trial, search.high),
+    )
+
+
+def _within_reach(search: _Search, last, low, high) -> _Search:
+    """Narrow the brackets: a chain's price lies where one of its pieces moves."""
+
+    def forward(before, piece):
+        reach, ends = piece
+        reach = jnp.minimum(before, reach)
+        return jnp.where(ends, jnp.inf, reach), reach
+
+    ends = search.cut | last
+    reach = jnp.stack([low, -high], axis=1)
+    _, reach = jax.lax.scan(forward, jnp.full_like(reach[0], jnp.inf), (reach, ends))
 
     def backward(following, piece):
-        step, cut = piece
-        step = jnp.where(cut, step, following)
-        return step, step
+        reach, ends = piece
+        reach = jnp.where(ends, reach, following)
+        return reach, reach
 
-    _, step = jax.lax.scan(backward, zero, (step, cut), reverse=True)
-    newton = search.trial + step
-    middle = 0.5 * (search.low + search.high)
-    inside = (newton > search.low) & (newton < search.high)
-    trial = jnp.where(inside & (search.passes % 8 != 7), newton, middle)
-    return jnp.where(search.low < search.high, trial, search.trial)
+    _, reach = jax.lax.scan(backward, reach[-1], (reach, ends), reverse=True)
+    least = jnp.clip(reach[:, 0], search.low, search.high)
+    most = jnp.clip(-reach[:, 1], least, search.high)
+    is_open = search.low < search.high
+    return search._replace(
+        low=jnp.where(is_open, least, search.low),
+        high=jnp.where(is_open, most, search.high),
+    )
 
 
-def _middle_rank(search, total, slope):
+def _middle_rank(search, total, slope) -> _Search:
     """The trial halfway between two ranks; the lower end where one rank is left."""
     middle = jnp.floor(0.5 * (search.low + search.high)) + 0.5
-    return jnp.where(search.high - search.low > 1, middle, search.low)
+    trial = jnp.where(search.high - search.low > 1, middle, search.low)
+    return _closed(search._replace(trial=trial))
 
 
 def _guessed(begin: _Search, guess, tube) -> _Search:
     """Cut where the guess jumps, as if it were right."""
-    following = jnp.concatenate([guess[1:], jnp.zeros_like(guess[:1])])
+    following = behind(guess, tube.last)
     edge = jnp.where(guess > following, tube.lower, tube.upper)
     cut = (guess != following) & jnp.isfinite(edge)
     bound = jnp.where(cut, edge, 0)
-    return begin._replace(trial=_from_cuts(guess, cut), cut=cut, bound=bound)
+    return begin._replace(trial=_from_cuts(guess, cut, tube.last), cut=cut, bound=bound)
 
 
-def _from_cuts(price, cut):
-    """The price at the end of each chain, on the whole chain; 0 on the free last."""
+def _from_cuts(values, cut, last):
+    """The value at the cut behind each chain, on the whole chain; 0 on a free last."""
 
     def backward(following, piece):
-        price, cut = piece
-        price = jnp.where(cut, price, following)
-        return price, price
+        value, ends = piece
+        value = jnp.where(ends, value, following)
+        return value, value
 
-    zero = jnp.zeros_like(price[0])
-    return jax.lax.scan(backward, zero, (price, cut), reverse=True)[1]
+    ends = (jnp.where(cut, values, 0), cut | last)
+    return jax.lax.scan(backward, jnp.zeros_like(values[0]), ends, reverse=True)[1]
 
 
 def _mend(search: _Search, begin: _Search, tube) -> _Search:
-    """Take out cuts of a guess that are wrong, in vehicles that are done otherwise."""
-    following = jnp.concatenate([search.trial[1:], jnp.zeros_like(search.trial[:1])])
+    """Take out cuts of a guess that are wrong, where both sides are done."""
+    following = behind(search.trial, tube.last)
     size = jnp.maximum(jnp.abs(search.trial), jnp.abs(following))
     slack = 64 * jnp.finfo(size.dtype).eps * size
     rises = following > search.trial + slack
     falls = following < search.trial - slack
     wrong = rises & (search.bound < tube.upper) | falls & (search.bound > tube.lower)
-    wrong = wrong & search.cut
-    wrong = wrong & (search.passes <= GUESS_PASSES)
-    done = jnp.all(search.low >= search.high, axis=0)
-    mended = done & jnp.any(wrong, axis=0)
-    anew = (search.passes == GUESS_PASSES) & (mended | ~done)
-    again = mended | anew
-    cut = search.cut & ~(wrong & mended[None]) & ~anew[None]
-    trial = jnp.where(anew[None], begin.trial, _from_cuts(search.trial, cut))
-    return search._replace(
-        low=jnp.where(again[None], begin.low, search.low),
-        high=jnp.where(again[None], begin.high, search.high),
-        trial=jnp.where(again[None], trial, search.trial),
-        cut=cut,
-    )
+    done = search.low >= search.high
+    wrong = wrong & search.cut & done & behind(done, tube.last, True)
+
+    def mended():
+        again = jnp.any(wrong, axis=0)
+        cut = search.cut & ~wrong
+        trial = _from_cuts(search.trial, cut, tube.last)
+        return search._replace(
+            low=jnp.where(again, begin.low, search.low),
+            high=jnp.where(again, begin.high, search.high),
+            trial=jnp.where(again, trial, search.trial),
+            cut=cut,
+        )
+
+    return jax.lax.cond(jnp.any(wrong), mended, lambda: search)

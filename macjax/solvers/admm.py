@@ -22,15 +22,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from macjax.fleet.blocks import over_blocks, over_devices
 from macjax.fleet.operators import (
-    Fleet_u,
+    Projection,
     add_load,
     empty_row,
     flat,
+    fleet_shadows,
     loads,
-    project,
     unflat,
 )
+from macjax.fleet.packing import FleetBatch
 from macjax.objectives.feeder import prox
 from macjax.solvers.problem import Problem
 
@@ -52,8 +54,8 @@ class AdmmState(eqx.Module):
         iteration: iterations done.
     """
 
-    relaxed: Fleet_u
-    shadow: tuple[Float[Array, "b k v"], ...]
+    relaxed: Float[Array, "b k s v"]
+    shadow: Float[Array, "b k v"]
     load: Float[Array, "f t"]
     dual: Float[Array, "f t"]
     rho: Float[Array, "f t"]
@@ -89,12 +91,12 @@ def price_scale(problem: Problem) -> Float[Array, " f"]:
     return jnp.where(scale > 0, scale, fallback)
 
 
-def begin(problem: Problem, energy: Fleet_u, price: Float[Array, "f t"]) -> AdmmState:
+def begin(problem: Problem, energy: Array, price: Float[Array, "f t"]) -> AdmmState:
     """The state that goes on from a feasible schedule and prices."""
     rho = start_rho(problem)
-    load = loads(problem.batches, energy, price)
+    load = loads(problem.fleet, energy, price)
     zero = jnp.zeros((), jnp.int32)
-    shadow = tuple(jnp.zeros_like(batch.lower) for batch in problem.batches)
+    shadow = jnp.zeros_like(problem.fleet.lower)
     state = AdmmState(energy, shadow, load, price / rho, rho, zero)
     warm = adapt(problem, state, rho)
     return jax.tree.map(lambda w, s: jnp.where(jnp.any(price != 0), w, s), warm, state)
@@ -110,7 +112,7 @@ def adapt(problem: Problem, state: AdmmState, least: Float[Array, "f t"]) -> Adm
     )
 
 
-def step(problem: Problem, state: AdmmState) -> tuple[AdmmState, Fleet_u, Array]:
+def step(problem: Problem, state: AdmmState) -> tuple[AdmmState, Array, Array]:
     """One iteration; also u itself and its load, which are feasible."""
     mass = jnp.where(problem.active, problem.mass, 1)
     target = state.load + mass * state.dual
@@ -118,41 +120,52 @@ def step(problem: Problem, state: AdmmState) -> tuple[AdmmState, Fleet_u, Array]
     copies, _ = prox(problem.terms, target, weight, problem.active)
     dual = jnp.where(problem.active, (target - copies) / mass, 0)
 
-    batch = problem.batches[0]
-    shift = flat(state.dual - 2 * dual, batch)
-    lift = flat(dual, batch)
-    gain = flat(1 / state.rho, batch, jnp.mean(1 / state.rho))
-    epsilon = problem.terms.epsilon
-    total = relaxed_total = empty_row(batch, state.load)
-    energies, relaxed, shadows = [], [], []
-    for item in zip(problem.batches, state.relaxed, state.shadow, strict=True):
-
-        def block_step(carry, item):
-            block, before, guess = item
-            cell = block.cell()
-            center = before + shift[cell]
-            energy, shadow = project(block, center, gain[cell], epsilon, guess)
-            after = RELAXATION * energy + (1 - RELAXATION) * (center + lift[cell])
-            after = jnp.where(block.limit() > 0, after, 0)
-            total, relaxed_total = carry
-            carry = (
-                add_load(total, block, energy),
-                add_load(relaxed_total, block, after),
-            )
-            return carry, (energy, after, shadow)
-
-        (total, relaxed_total), (energy, after, shadow) = jax.lax.scan(
-            block_step, (total, relaxed_total), item
-        )
-        energies.append(energy)
-        relaxed.append(after)
-        shadows.append(shadow)
+    fleet = problem.fleet
+    tables = (
+        flat(state.dual - 2 * dual, fleet),
+        flat(dual, fleet),
+        flat(1 / state.rho, fleet, jnp.mean(1 / state.rho)),
+        problem.terms.epsilon,
+        empty_row(fleet, state.load),
+    )
+    (total, relaxed_total), (energy, relaxed, shadow) = over_devices(
+        fleet, _respond, tables, state.relaxed, state.shadow
+    )
     state = AdmmState(
-        relaxed=tuple(relaxed),
-        shadow=tuple(shadows),
+        relaxed=relaxed,
+        shadow=shadow,
         load=unflat(relaxed_total, state.load),
         dual=dual,
         rho=state.rho,
         iteration=state.iteration + 1,
     )
-    return state, tuple(energies), unflat(total, state.load)
+    return state, energy, unflat(total, state.load)
+
+
+def _respond(fleet: FleetBatch, tables, relaxed, guess):
+    """u and the next u^ of all vehicles, and their loads."""
+    shift, lift, gain, epsilon, empty = tables
+
+    def projection(block, before):
+        cell = block.cell()
+        return Projection.of(block, before + shift[cell], gain[cell], epsilon)
+
+    shadow = fleet_shadows(fleet, projection, (relaxed,), guess)
+
+    def block_step(totals, block, before, shadow):
+        cell = block.cell()
+        energy = projection(block, before).energy(shadow)
+        center = before + shift[cell]
+        after = RELAXATION * energy + (1 - RELAXATION) * (center + lift[cell])
+        after = jnp.where(block.limit() > 0, after, 0)
+        total, relaxed_total = totals
+        totals = (
+            add_load(total, block, energy),
+            add_load(relaxed_total, block, after),
+        )
+        return totals, (energy, after)
+
+    totals, (energy, after) = over_blocks(
+        fleet, block_step, (empty, empty), relaxed, shadow
+    )
+    return totals, (energy, after, shadow)

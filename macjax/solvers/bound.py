@@ -12,15 +12,15 @@ With a smoothing term the response is continuous and its shadow price real. This
 steers the solver; the word is the certificate's.
 """
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from macjax._numerics import wide_float, wide_sum
+from macjax.fleet.blocks import over_blocks, over_devices
 from macjax.fleet.operators import flat
 from macjax.objectives.dual_prices import clip_prices, unused_price
 from macjax.objectives.feeder import conjugate
-from macjax.sets.soc_tube import SocTube, shadow_prices, shadow_ranks
+from macjax.sets.soc_tube import SocTube, behind, shadow_prices, shadow_ranks
 from macjax.solvers.problem import Problem
 
 
@@ -42,17 +42,16 @@ def dual_bound(problem: Problem, price: Float[Array, "f t"]):
 
 def vehicle_cost(problem: Problem, price: Float[Array, "f t"]) -> Array:
     """Sum over vehicles of the cost of their best response to the prices [currency]."""
-    row = flat(price, problem.batches[0])
+    row = flat(price, problem.fleet)
     return (_smooth_cost if problem.smooth else _linear_cost)(problem, row)
 
 
 def _path_cost(block, theta):
-    """min over the tube of sum_k (theta_k - theta_{k+1}) S_k, per vehicle."""
-    following = jnp.concatenate([theta[1:], jnp.zeros_like(theta[:1])])
-    fall = theta - following
+    """Summands of min over the tube of sum_k (theta_k - theta_{k+1}) S_k."""
+    fall = theta - behind(theta, block.last)
     lower = jnp.where(fall > 0, block.lower, 0)
     upper = jnp.where(fall < 0, block.upper, 0)
-    return jnp.sum(fall * (lower + upper), axis=0)
+    return fall * (lower + upper)
 
 
 def _linear_cost(problem: Problem, row: Array) -> Array:
@@ -60,7 +59,8 @@ def _linear_cost(problem: Problem, row: Array) -> Array:
     rank = jnp.searchsorted(levels, row).astype(row.dtype)
     end_rank = jnp.searchsorted(levels, jnp.zeros((), row.dtype)).astype(row.dtype)
 
-    def block_cost(cost, block):
+    def block_cost(tables, block):
+        row, levels, rank, end_rank = tables
         cell, limit = block.cell(), block.limit()
         ranks = rank[cell]
 
@@ -70,48 +70,53 @@ def _linear_cost(problem: Problem, row: Array) -> Array:
                 total += jnp.where(ranks[:, s] < trial, limit[:, s], 0)
             return total
 
-        tube = SocTube(block.lower, block.upper)
+        tube = SocTube(block.lower, block.upper, block.last)
         found, _ = shadow_ranks(cheaper, tube, row.shape[0], end_rank)
         theta = levels[jnp.clip(found, 0, row.shape[0] - 1).astype(jnp.int32)]
         gain = jnp.minimum(0, row[cell] - theta[:, None])
-        each = jnp.sum(limit * gain, axis=(0, 1)) + _path_cost(block, theta)
-        return cost + wide_sum(block.scale * each), None
+        return jnp.sum(limit * gain, axis=1) + _path_cost(block, theta)
 
-    return _over_blocks(problem, block_cost, row)
+    return _summed(problem, block_cost, (row, levels, rank, end_rank))
 
 
 def _smooth_cost(problem: Problem, row: Array) -> Array:
-    def block_cost(cost, block):
+    def block_cost(tables, block):
+        row, epsilon = tables
         cell, limit = block.cell(), block.limit()
         price = row[cell]
         scale = jnp.where(block.scale > 0, block.scale, 1)
-        curve = problem.terms.epsilon * block.weight / scale
+        curve = epsilon * block.weight / scale
         curve = jnp.where(curve > 0, curve, 1)  # padding
 
         def response(trial):
             total = slope = jnp.zeros_like(trial)
             for s in range(block.slots):
-                energy = (trial - price[:, s]) / curve[None]
+                energy = (trial - price[:, s]) / curve
                 inside = (energy > 0) & (energy < limit[:, s])
                 total = total + jnp.clip(energy, 0, limit[:, s])
-                slope = slope + jnp.where(inside, 1 / curve[None], 0)
+                slope = slope + jnp.where(inside, 1 / curve, 0)
             return total, slope
 
         low = jnp.min(price, axis=(0, 1))
-        bend = curve[None, None]
+        bend = curve[:, None]
         high = jnp.max(price + bend * limit, axis=(0, 1))
-        theta, _ = shadow_prices(response, SocTube(block.lower, block.upper), low, high)
+        tube = SocTube(block.lower, block.upper, block.last)
+        theta, _ = shadow_prices(response, tube, low, high)
         margin = theta[:, None] - price
         energy = jnp.clip(margin / bend, 0, limit)
         gain = energy * (bend * energy / 2 - margin)
-        each = jnp.sum(gain, axis=(0, 1)) + _path_cost(block, theta)
-        return cost + wide_sum(block.scale * each), None
+        return jnp.sum(gain, axis=1) + _path_cost(block, theta)
 
-    return _over_blocks(problem, block_cost, row)
+    return _summed(problem, block_cost, (row, problem.terms.epsilon))
 
 
-def _over_blocks(problem: Problem, block_cost, row: Array) -> Array:
-    cost = jnp.zeros((), wide_float())
-    for batch in problem.batches:
-        cost, _ = jax.lax.scan(block_cost, cost, batch)
-    return cost
+def _summed(problem: Problem, block_cost, tables) -> Array:
+    """Sum of a cost per battery energy of the feeder, over all pieces [currency]."""
+
+    def work(fleet, tables):
+        def add(cost, block):
+            return cost + wide_sum(block.scale * block_cost(tables, block)), None
+
+        return over_blocks(fleet, add, jnp.zeros((), wide_float()))
+
+    return over_devices(problem.fleet, work, tables)[0]

@@ -22,11 +22,14 @@ from jaxtyping import Array, Float
 
 from macjax._numerics import wide_sum
 from macjax._status import Status
-from macjax.fleet.operators import Fleet_u, flat, loads, project
+from macjax.fleet.blocks import over_blocks, over_devices
+from macjax.fleet.operators import loads, project
 from macjax.objectives.feeder import value
 from macjax.solvers import admm, newton
 from macjax.solvers.bound import dual_bound
 from macjax.solvers.problem import Problem
+
+Energy = Float[Array, "b k s v"]
 
 CHUNK = 20  # ADMM iterations between two looks
 LEAST_CHUNKS = 3  # before Newton may start
@@ -40,42 +43,39 @@ RETRY = 0.2  # each return starts Newton with this share of the last first stret
 
 
 @eqx.filter_jit
-def feasible_start(problem: Problem, energy: Fleet_u) -> Fleet_u:
+def feasible_start(problem: Problem, energy: Energy) -> Energy:
     """The nearest schedule that serves every trip."""
-    gain = flat(jnp.ones_like(problem.mass), problem.batches[0], 1.0)
 
-    def block_start(_, item):
-        block, before = item
-        return None, project(block, before, gain[block.cell()], 0.0).energy
+    def block_start(_, block, before):
+        return None, project(block, before, jnp.ones_like(before), 0.0)
 
-    return tuple(
-        jax.lax.scan(block_start, None, (batch, before))[1]
-        for batch, before in zip(problem.batches, energy, strict=True)
-    )
+    def work(fleet, _, energy):
+        return over_blocks(fleet, block_start, None, energy)
+
+    return over_devices(problem.fleet, work, None, energy)[1]
 
 
 @eqx.filter_jit
-def evaluate(problem: Problem, energy: Fleet_u, load, price):
+def evaluate(problem: Problem, energy: Energy, load, price):
     """Objective of a schedule with its load, lower bound and its prices."""
     bound, price = dual_bound(problem, price)
     # Chargers on no feeder leave no trace in the loads.
-    whole = jnp.all(jnp.stack([jnp.all(jnp.isfinite(u)) for u in energy]))
+    whole = jnp.all(jnp.isfinite(energy))
     cost = jnp.where(whole, objective(problem, energy, load), jnp.nan)
     return cost, bound, price
 
 
-def objective(problem: Problem, energy: Fleet_u, load) -> Array:
+def objective(problem: Problem, energy: Energy, load) -> Array:
     """sum_f g_f(load) + smoothing [currency]."""
     total = wide_sum(value(problem.terms, load))
     if problem.smooth:
-        for batch, u in zip(problem.batches, energy, strict=True):
-            squares = jnp.sum(u**2, axis=(1, 2)) * batch.weight
-            total += wide_sum(problem.terms.epsilon / 2 * squares)
+        squares = jnp.sum(energy**2, axis=2) * problem.fleet.weight
+        total += wide_sum(problem.terms.epsilon / 2 * squares)
     return total
 
 
 @eqx.filter_jit
-def admm_start(problem: Problem, energy: Fleet_u, price) -> admm.AdmmState:
+def admm_start(problem: Problem, energy: Energy, price) -> admm.AdmmState:
     """ADMM state from a schedule and prices."""
     return admm.begin(problem, energy, price)
 
@@ -130,7 +130,7 @@ class Run:
     phase: str = "start"
     state: Any = None
     iteration: int = 0
-    energy: Fleet_u = ()
+    energy: Any = None
     load: Any = None
     price: Any = None
     best_energy: Any = None
@@ -159,7 +159,7 @@ class Run:
             return 0.0 if difference <= 0 else np.inf
         return max(difference, 0.0) / scale
 
-    def init(self, energy: Fleet_u, price: Float[Array, "f t"]) -> None:
+    def init(self, energy: Energy, price: Float[Array, "f t"]) -> None:
         """Start from any energies and prices; the first look is taken here."""
         self.energy = feasible_start(self.problem, energy)
         self.price = price
@@ -285,6 +285,6 @@ class Run:
 
 
 @eqx.filter_jit
-def fleet_load(problem: Problem, energy: Fleet_u) -> Float[Array, "f t"]:
+def fleet_load(problem: Problem, energy: Energy) -> Float[Array, "f t"]:
     """Load of a schedule [kW]."""
-    return loads(problem.batches, energy, problem.mass)
+    return loads(problem.fleet, energy, problem.mass)

@@ -27,12 +27,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from macjax._numerics import wide_float, wide_sum
+from macjax.fleet.blocks import over_blocks, over_devices
 from macjax.fleet.operators import (
-    Fleet_u,
+    Projection,
     add_load,
     empty_row,
     flat,
-    project,
+    fleet_shadows,
     unflat,
 )
 from macjax.fleet.packing import FleetBatch
@@ -42,6 +43,7 @@ from macjax.objectives.sensitivity import (
     apply_prox_derivative,
     prox_derivative,
 )
+from macjax.sets.soc_tube import behind
 from macjax.solvers.problem import Problem
 
 NEWTON_STEPS = 6
@@ -65,8 +67,8 @@ class ProximalState(eqx.Module):
         damping: share of the diagonal that is added to the Hessian.
     """
 
-    energy: Fleet_u
-    shadow: tuple[Float[Array, "b k v"], ...]
+    energy: Float[Array, "b k s v"]
+    shadow: Float[Array, "b k v"]
     load: Float[Array, "f t"]
     price: Float[Array, "f t"]
     gain: Float[Array, "f t"]
@@ -81,13 +83,13 @@ class Evaluation(NamedTuple):
     gradient: Float[Array, "f t"]
     norm: Float[Array, ""]
     load: Float[Array, "f t"]
-    energy: Fleet_u
-    shadow: tuple[Float[Array, "b k v"], ...]
+    energy: Float[Array, "b k s v"]
+    shadow: Float[Array, "b k v"]
     derivative: ProxDerivative
 
 
 class Curvature(NamedTuple):
-    """A J A' of one bucket.
+    """A J A' of the vehicles.
 
     Arguments:
         gain: g on opportunities strictly inside, 0 elsewhere.
@@ -107,30 +109,16 @@ def evaluate(problem: Problem, state: ProximalState, price: Array, guess) -> Eva
     target = state.load + tau * price
     copies, theta = prox(problem.terms, target, 1 / tau, problem.active)
     derivative = prox_derivative(problem.terms, target, 1 / tau, problem.active, theta)
-    batch = problem.batches[0]
-    row, gain = flat(price, batch), flat(state.gain, batch, jnp.mean(state.gain))
-    epsilon = problem.terms.epsilon
-    total = empty_row(problem.batches[0], price)
-    distance = jnp.zeros((), wide_float())
-    energies, shadows = [], []
-    for item in zip(problem.batches, state.energy, guess, strict=True):
-
-        def block_step(carry, item):
-            total, distance = carry
-            block, before, guess = item
-            cell = block.cell()
-            g = gain[cell]
-            energy, shadow = project(block, before - g * row[cell], g, epsilon, guess)
-            moved = jnp.sum((energy - before) ** 2 / g, axis=(0, 1)) * block.scale
-            smooth = epsilon * block.weight * jnp.sum(energy**2, axis=(0, 1))
-            distance += wide_sum(moved + smooth) / 2
-            return (add_load(total, block, energy), distance), (energy, shadow)
-
-        (total, distance), (energy, shadow) = jax.lax.scan(
-            block_step, (total, distance), item
-        )
-        energies.append(energy)
-        shadows.append(shadow)
+    fleet = problem.fleet
+    tables = (
+        flat(price, fleet),
+        flat(state.gain, fleet, jnp.mean(state.gain)),
+        problem.terms.epsilon,
+        empty_row(fleet, price),
+    )
+    (total, distance), (energy, shadow) = over_devices(
+        fleet, _respond, tables, state.energy, guess
+    )
     load = unflat(total, price)
     gradient = jnp.where(problem.active, load - copies, 0)
     # An exact limit may be left by a rounding; it counts 0 here.
@@ -145,10 +133,35 @@ def evaluate(problem: Problem, state: ProximalState, price: Array, guess) -> Eva
         gradient=gradient,
         norm=jnp.sqrt(jnp.sum(gradient**2 / tau)),
         load=load,
-        energy=tuple(energies),
-        shadow=tuple(shadows),
+        energy=energy,
+        shadow=shadow,
         derivative=derivative,
     )
+
+
+def _respond(fleet: FleetBatch, tables, energy, guess):
+    """u(pi) of all vehicles, their load, and the distance term of psi."""
+    row, gain, epsilon, empty = tables
+
+    def projection(block, before):
+        cell = block.cell()
+        g = gain[cell]
+        return Projection.of(block, before - g * row[cell], g, epsilon)
+
+    shadow = fleet_shadows(fleet, projection, (energy,), guess)
+
+    def block_step(carry, block, before, shadow):
+        total, distance = carry
+        after = projection(block, before).energy(shadow)
+        square = (after - before) ** 2 / gain[block.cell()]
+        moved = jnp.sum(square, axis=1) * block.scale
+        smooth = epsilon * block.weight * jnp.sum(after**2, axis=1)
+        distance += wide_sum(moved + smooth) / 2
+        return (add_load(total, block, after), distance), after
+
+    start = (empty, jnp.zeros((), wide_float()))
+    sums, after = over_blocks(fleet, block_step, start, energy, shadow)
+    return sums, (after, shadow)
 
 
 def _over_run(values, joined):
@@ -174,19 +187,22 @@ def _over_run(values, joined):
 
 def _block_curvature(block: FleetBatch, energy, shadow, gain, epsilon) -> Curvature:
     limit = block.limit()
-    lane = epsilon * block.weight / jnp.where(block.scale > 0, block.scale, 1)
+    bend = epsilon * block.weight / jnp.where(block.scale > 0, block.scale, 1)
     gain = gain[block.cell()]
-    gain = gain / (1 + lane[None, None] * gain)
+    gain = gain / (1 + bend[:, None] * gain)
     inside = jnp.where((energy > 0) & (energy < limit), gain, 0)
-    following = jnp.concatenate([shadow[1:], jnp.zeros_like(shadow[:1])])
-    joined = (shadow == following).at[-1].set(False)
+    joined = (shadow == behind(shadow, block.last)) & ~block.last
 
     def backward(after, piece):
-        free = piece & after
+        is_zero, last = piece
+        free = is_zero & (after | last)
         return free, free
 
     _, free = jax.lax.scan(
-        backward, jnp.ones_like(shadow[0], bool), shadow == 0, reverse=True
+        backward,
+        jnp.ones_like(shadow[0], bool),
+        (shadow == 0, block.last),
+        reverse=True,
     )
     total = _over_run(jnp.sum(inside, axis=1), joined)
     bound = ~free & (total > 0)
@@ -196,39 +212,45 @@ def _block_curvature(block: FleetBatch, energy, shadow, gain, epsilon) -> Curvat
 
 def curvature(problem: Problem, state: ProximalState, at: Evaluation):
     """J of all vehicles at an evaluation, and the diagonal of A J A'."""
-    gain = flat(state.gain, problem.batches[0], jnp.mean(state.gain))
-    diagonal = empty_row(problem.batches[0], state.gain)
-    curves = []
-    for batch, energy, shadow in zip(
-        problem.batches, at.energy, at.shadow, strict=True
-    ):
+    fleet = problem.fleet
+    tables = (
+        flat(state.gain, fleet, jnp.mean(state.gain)),
+        problem.terms.epsilon,
+        empty_row(fleet, state.gain),
+    )
 
-        def block_curve(diagonal, item):
-            block, energy, shadow = item
-            curve = _block_curvature(block, energy, shadow, gain, problem.terms.epsilon)
+    def work(fleet, tables, energy, shadow):
+        gain, epsilon, empty = tables
+
+        def block_curve(diagonal, block, energy, shadow):
+            curve = _block_curvature(block, energy, shadow, gain, epsilon)
             own = curve.gain * (1 - curve.gain * curve.share[:, None])
             return add_load(diagonal, block, own), curve
 
-        diagonal, curve = jax.lax.scan(block_curve, diagonal, (batch, energy, shadow))
-        curves.append(curve)
-    return tuple(curves), unflat(diagonal, state.gain)
+        return over_blocks(fleet, block_curve, empty, energy, shadow)
+
+    diagonal, curve = over_devices(fleet, work, tables, at.energy, at.shadow)
+    return curve, unflat(diagonal, state.gain)
 
 
-def apply_curvature(problem: Problem, curves, direction: Array) -> Array:
+def apply_curvature(problem: Problem, curve: Curvature, direction: Array) -> Array:
     """A J A' p."""
-    row = flat(direction, problem.batches[0])
-    total = empty_row(problem.batches[0], direction)
-    for batch, curve in zip(problem.batches, curves, strict=True):
+    fleet = problem.fleet
 
-        def block_product(total, item):
-            block, curve = item
+    def work(fleet, tables, curve):
+        row, empty = tables
+
+        def block_product(total, block, curve):
             p = row[block.cell()]
             moment = _over_run(jnp.sum(curve.gain * p, axis=1), curve.joined)
             mean = moment * curve.share
             moved = curve.gain * (p - mean[:, None])
             return add_load(total, block, moved), None
 
-        total, _ = jax.lax.scan(block_product, total, (batch, curve))
+        return over_blocks(fleet, block_product, empty, curve)
+
+    tables = (flat(direction, fleet), empty_row(fleet, direction))
+    total, _ = over_devices(fleet, work, tables, curve)
     return unflat(total, direction)
 
 
@@ -236,13 +258,13 @@ def newton_direction(problem: Problem, state: ProximalState, at: Evaluation, dam
     """Solve (A J A' + D + regularisation) d = gradient by preconditioned CG."""
     mass = jnp.where(problem.active, problem.mass, 1)
     tau = mass * state.gain
-    curves, diagonal = curvature(problem, state, at)
+    curve, diagonal = curvature(problem, state, at)
     derivative = at.derivative
     diagonal = diagonal + tau * (derivative.diagonal + derivative.common)
     diagonal = jnp.where(problem.active, diagonal + LEAST_CURVATURE * tau, 1)
 
     def product(p):
-        curved = apply_curvature(problem, curves, p)
+        curved = apply_curvature(problem, curve, p)
         curved += apply_prox_derivative(derivative, tau * p)
         return jnp.where(problem.active, curved + damping * diagonal * p, p)
 

@@ -15,7 +15,7 @@ class Problem(eqx.Module):
     """min sum_f g_f(P_f(u)) + smoothing over the SOC-sufficiency sets of all vehicles.
 
     Arguments:
-        batches: packed vehicles.
+        fleet: packed vehicles.
         terms: feeder objective, padded to the feeders of the table.
         mass: M_ft, sum of a_n over the opportunities of the cell [kW/kWh].
         mean_limit: mean limit of the cell's opportunities [kWh].
@@ -23,7 +23,7 @@ class Problem(eqx.Module):
         smooth: whether there is a smoothing term (static).
     """
 
-    batches: tuple[FleetBatch, ...]
+    fleet: FleetBatch
     terms: FeederTerms
     mass: Float[Array, "f t"]
     mean_limit: Float[Array, "f t"]
@@ -58,9 +58,9 @@ def build_problem(fleet: Fleet, data: FeederTermsData, dtype) -> Problem:
 
     terms = FeederTerms(**{k: padded(v) for k, v in data._asdict().items()})
     table = jnp.zeros((fleet.table_feeders, fleet.slots), dtype)
-    mass, mean_limit, unit_scale = _sums(fleet.batches, table)
+    mass, mean_limit, unit_scale = _sums(fleet.batch, table)
     return Problem(
-        batches=fleet.batches,
+        fleet=fleet.batch,
         terms=terms,
         mass=mass,
         mean_limit=mean_limit,
@@ -71,9 +71,8 @@ def build_problem(fleet: Fleet, data: FeederTermsData, dtype) -> Problem:
 
 # Outside of jit each scan would be compiled anew in each solve.
 @eqx.filter_jit
-def _sums(batches: tuple[FleetBatch, ...], table):
+def _sums(fleet: FleetBatch, table):
     """mass, mean_limit and unit_scale of a `Problem`."""
-    mass, mean_limit = cell_sums(batches, table)
-    ratios = [jnp.max(b.scale / jnp.where(b.weight > 0, b.weight, 1)) for b in batches]
-    unit = jnp.max(jnp.stack(ratios))
+    mass, mean_limit = cell_sums(fleet, table)
+    unit = jnp.max(fleet.scale / jnp.where(fleet.weight > 0, fleet.weight, 1))
     return mass, mean_limit, jnp.where(unit > 0, unit, 1)
