@@ -28,8 +28,8 @@ def per_session(scenario, objective=None, **settings):
 
     Returns:
         `Solution`, certified on its own set. `.infeasible` lists the vehicles that
-        cannot make their trips however they charge. `.stranded` lists the vehicles that it
-        brings below their reserve; `settings["inside_mac_set"]` says whether the
+        cannot make their trips however they charge, `.stranded` those that it brings
+        below their reserve; `settings["inside_mac_set"]` says whether the
         schedule lies in MAC's set, final SOC included (for vehicles that cannot make
         their trips at all: as far as full power reaches), and
         `settings["vehicles_outside_mac_set"]` how many vehicles do not.
