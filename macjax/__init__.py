@@ -4,10 +4,12 @@
     solution = macjax.solve(scenario)
     print(solution.summary())
 
-SOC means state of charge here.
+SOC means state of charge here. What is named here is imported when it is first used.
 """
 
-from macjax import baselines as baselines
+import importlib
+from typing import TYPE_CHECKING
+
 from macjax._errors import CheckpointError as CheckpointError
 from macjax._errors import DataError as DataError
 from macjax._errors import MacjaxError as MacjaxError
@@ -15,17 +17,87 @@ from macjax._errors import SettingsError as SettingsError
 from macjax._errors import SolutionError as SolutionError
 from macjax._status import Status as Status
 from macjax._version import __version__ as __version__
-from macjax.certificate import Certificate as Certificate
-from macjax.certificate import certify as certify
-from macjax.driver import solve as solve
-from macjax.examples import example as example
-from macjax.examples import example_assumptions as example_assumptions
-from macjax.objectives import EnergyCost as EnergyCost
-from macjax.objectives import FeederCapacity as FeederCapacity
-from macjax.objectives import OverloadEnergy as OverloadEnergy
-from macjax.objectives import PeakOverload as PeakOverload
-from macjax.objectives import Smoothing as Smoothing
-from macjax.objectives import SquaredOverload as SquaredOverload
-from macjax.results import Solution as Solution
-from macjax.results import compare as compare
-from macjax.scenario import Scenario as Scenario
+
+if TYPE_CHECKING:
+    from macjax import baselines as baselines
+    from macjax import objectives as objectives
+    from macjax import plots as plots
+    from macjax import synthetic as synthetic
+    from macjax.certificate import Certificate as Certificate
+    from macjax.certificate import certify as certify
+    from macjax.driver import solve as solve
+    from macjax.examples import example as example
+    from macjax.examples import example_assumptions as example_assumptions
+    from macjax.objectives import EnergyCost as EnergyCost
+    from macjax.objectives import FeederCapacity as FeederCapacity
+    from macjax.objectives import OverloadEnergy as OverloadEnergy
+    from macjax.objectives import PeakOverload as PeakOverload
+    from macjax.objectives import Smoothing as Smoothing
+    from macjax.objectives import SquaredOverload as SquaredOverload
+    from macjax.results import Solution as Solution
+    from macjax.results import compare as compare
+    from macjax.scenario import Scenario as Scenario
+
+# Module of each name that is imported at its first use; None for modules themselves.
+_HOMES = {
+    "baselines": None,
+    "objectives": None,
+    "plots": None,
+    "synthetic": None,
+    "Certificate": "certificate",
+    "certify": "certificate",
+    "solve": "driver",
+    "example": "examples",
+    "example_assumptions": "examples",
+    "EnergyCost": "objectives",
+    "FeederCapacity": "objectives",
+    "OverloadEnergy": "objectives",
+    "PeakOverload": "objectives",
+    "Smoothing": "objectives",
+    "SquaredOverload": "objectives",
+    "Solution": "results",
+    "compare": "results",
+    "Scenario": "scenario",
+}
+__all__ = [
+    "Certificate",
+    "CheckpointError",
+    "DataError",
+    "EnergyCost",
+    "FeederCapacity",
+    "MacjaxError",
+    "OverloadEnergy",
+    "PeakOverload",
+    "Scenario",
+    "SettingsError",
+    "Smoothing",
+    "Solution",
+    "SolutionError",
+    "SquaredOverload",
+    "Status",
+    "__version__",
+    "baselines",
+    "certify",
+    "compare",
+    "example",
+    "example_assumptions",
+    "objectives",
+    "plots",
+    "solve",
+    "synthetic",
+]
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'macjax' has no attribute '{name}'")
+    home = _HOMES[name]
+    if home is None:
+        return importlib.import_module(f"macjax.{name}")
+    found = getattr(importlib.import_module(f"macjax.{home}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

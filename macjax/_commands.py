@@ -5,14 +5,15 @@ from pathlib import Path
 from macjax._errors import MacjaxError, SettingsError
 from macjax._methods import (
     METHODS,
+    OPTIMISED,
     Request,
     announce,
     check_methods,
-    run_method,
     run_methods,
 )
 from macjax._output import (
     check_collection_folder,
+    check_files,
     comparison_text,
     is_solution,
     note,
@@ -20,7 +21,6 @@ from macjax._output import (
 )
 from macjax.config import Job, check_solve_settings, read_job, read_table
 from macjax.results import check_output
-from macjax.results.folders import probe
 
 DONE, UNSOLVED, WRONG, INFEASIBLE, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = {
@@ -31,6 +31,10 @@ EXIT_CODES = {
 }
 DEMO_METHODS = ("unmanaged", "time_of_use", "per_session", "mac")
 FIGURES, TABLE = "figures", "comparison.csv"
+# Options that only what optimises takes, and all those of a run on a scenario.
+SOLVER_OPTIONS = ("gap", "max_iterations", "time_limit", "dtype", "warm_start")
+RUN_OPTIONS = ("methods", "objective", "on_infeasible", *SOLVER_OPTIONS)
+RUN_OPTIONS += ("vehicle_to_grid", "tariff")
 
 
 def exit_code(*solutions) -> int:
@@ -99,13 +103,15 @@ def compare(args) -> int:
     table = macjax.compare(solutions)
     if _are_saved(args.inputs):
         table.insert(0, "solution", [Path(i).resolve().name for i in args.inputs])
-    if out:
-        out.mkdir(parents=True, exist_ok=True)
-        table.to_csv(out / TABLE, index=False)
-    if args.json:
-        print_json({"methods": table, "out": out})
-    else:
-        print(comparison_text(table))
+    try:
+        if out:
+            out.mkdir(parents=True, exist_ok=True)
+            table.to_csv(out / TABLE, index=False)
+    finally:  # what was found is shown even where it cannot be written
+        if args.json:
+            print_json({"methods": table, "out": out})
+        else:
+            print(comparison_text(table))
     return DONE if _are_saved(args.inputs) else exit_code(*solutions)
 
 
@@ -114,7 +120,8 @@ def plot(args) -> int:
     from macjax import plots
 
     out = Path(args.out)
-    probe(out.absolute())
+    check_files(out, plots.FILES)
+    plots.require_matplotlib()
     solutions = _gather(args)
     feeder = _feeder(args.feeder, solutions[0].scenario)
     paths = plots.save_all(solutions, out, feeder_id=feeder)
@@ -129,12 +136,12 @@ def demo(args) -> int:
 
     out = Path(args.out)
     check_collection_folder(out, DEMO_METHODS, (FIGURES, TABLE))
+    check_files(out / FIGURES, plots.FILES)
     request = Request(None, {}, args.tariff, _progress(args))
     job = Job(source=Path("the bundled scenario"), builder="example")
-    solutions = []
-    for solution in run_methods(DEMO_METHODS, job, request, args.quiet):
-        solution.write(out / solution.method)
-        solutions.append(solution)
+    scenario = job.build_scenario()
+    announce(scenario, args.quiet)
+    solutions = _run_all(DEMO_METHODS, scenario, request, args.quiet, out)
     table = macjax.compare(solutions)
     table.to_csv(out / TABLE, index=False)
     last = solutions[-1]
@@ -156,10 +163,11 @@ def _certify_solution(args, folder: Path):
     """The certificate of a saved solution, with its own prices or those given."""
     import macjax
 
-    if args.schedule or args.objective or args.on_infeasible:
+    names = ("schedule", "objective", "on_infeasible", "vehicle_to_grid")
+    if given := _given(args, names):
         raise SettingsError(
-            "a solution brings its own schedule and settings; give the scenario to "
-            "certify another schedule"
+            f"{given}: a solution brings its own schedule and settings; give the "
+            "scenario to certify another schedule"
         )
     solution = macjax.Solution.read(folder)
     prices = read_table(args.prices) if args.prices else None
@@ -187,11 +195,12 @@ def _one(args, method: str) -> int:
     out = Path(args.out) if args.out else None
     if out:
         check_output(out)
+    _check_options(args, (method,))
     job = _job(args)
     request = _request(args, job)
     scenario = job.build_scenario()
     announce(scenario, args.quiet)
-    solution = run_method(method, scenario, request)
+    (solution,) = run_methods((method,), scenario, request, quiet=True)
     try:
         if out:
             solution.write(out)
@@ -216,8 +225,29 @@ def _request(args, job: Job) -> Request:
     settings = check_solve_settings(job.solve, str(job.source))
     if "warm_start" in settings:
         settings["warm_start"] = macjax.Solution.read(Path(settings["warm_start"]))
-    tariff = getattr(args, "tariff", "")
+    tariff = getattr(args, "tariff", None)
     return Request(job.build_objective(), settings, tariff, _progress(args))
+
+
+def _given(args, names) -> str:
+    """Which of these options were given, as they are written."""
+    found = [name for name in names if getattr(args, name, None) is not None]
+    written = ("no_vehicle_to_grid" if n == "vehicle_to_grid" else n for n in found)
+    return ", ".join("--" + name.replace("_", "-") for name in written)
+
+
+def _check_options(args, methods) -> None:
+    """Refuse options that none of the methods takes."""
+    named = ", ".join(methods)
+    if not set(methods) & set(OPTIMISED) and (given := _given(args, SOLVER_OPTIONS)):
+        raise SettingsError(
+            f"{given}: without meaning for {named}, where nothing is optimised; "
+            f"{' and '.join(OPTIMISED)} take it"
+        )
+    if "time_of_use" not in methods and _given(args, ("tariff",)):
+        raise SettingsError(
+            f"--tariff: without meaning for {named}; time_of_use has it"
+        )
 
 
 def _are_saved(inputs: list[str]) -> bool:
@@ -229,8 +259,8 @@ def _gather(args, out: Path | None = None) -> list:
     import macjax
 
     if _are_saved(args.inputs):
-        if args.methods:
-            raise SettingsError("--methods goes with a scenario, not with solutions")
+        if given := _given(args, RUN_OPTIONS):
+            raise SettingsError(f"{given}: for runs on a scenario, not for solutions")
         return [macjax.Solution.read(Path(given)) for given in args.inputs]
     if len(args.inputs) > 1:
         wrong = [i for i in args.inputs if not is_solution(Path(i))]
@@ -240,13 +270,37 @@ def _gather(args, out: Path | None = None) -> list:
         )
     given = [name.strip() for name in (args.methods or "").split(",") if name.strip()]
     names = check_methods(given or args.compared)
+    _check_options(args, names)
     job = _job(args)
+    request = _request(args, job)
+    scenario = job.build_scenario()
+    announce(scenario, args.quiet)
+    _feeder(getattr(args, "feeder", None), scenario)
+    return _run_all(names, scenario, request, args.quiet, out)
+
+
+def _run_all(names, scenario, request: Request, quiet: bool, out: Path | None) -> list:
+    """The solutions of all methods, written when the last one is done.
+
+    Wrong input that a later method finds leaves nothing behind; an interruption or a
+    failure of the program keeps what was finished.
+    """
     solutions = []
-    for solution in run_methods(names, job, _request(args, job), args.quiet):
-        if out:
-            solution.write(out / solution.method)
-        solutions.append(solution)
+    try:
+        for solution in run_methods(names, scenario, request, quiet):
+            solutions.append(solution)
+    except (MacjaxError, PermissionError):
+        raise
+    except BaseException:
+        _write_all(solutions, out)
+        raise
+    _write_all(solutions, out)
     return solutions
+
+
+def _write_all(solutions, out: Path | None) -> None:
+    for solution in solutions if out else []:
+        solution.write(out / solution.method)
 
 
 def _feeder(text: str | None, scenario):

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from macjax._errors import SettingsError, nearest
 from macjax._output import note
-from macjax.config import Job, read_table
+from macjax.baselines import tariff_prices
+from macjax.config import read_table
 
 METHODS = ("unmanaged", "time_of_use", "first_come", "per_session", "mac")
+OPTIMISED = ("per_session", "mac")
 COMPARED = ("unmanaged", "per_session", "mac")
 DEFAULT_TARIFF = "pge_a10"
 
@@ -21,13 +23,13 @@ class Request(NamedTuple):
     Arguments:
         objective: an objective, or None for the default.
         settings: arguments of `macjax.solve` by name, those given only.
-        tariff: name or path, for `time_of_use`.
+        tariff: name or path, for `time_of_use`; None is `DEFAULT_TARIFF`.
         progress: what `macjax.solve` takes.
     """
 
     objective: object
     settings: dict
-    tariff: str
+    tariff: str | None
     progress: object
 
 
@@ -50,25 +52,21 @@ def run_method(name: str, scenario, request: Request):
             scenario, request.objective, progress=request.progress, **request.settings
         )
     if name == "per_session":
-        settings = {k: v for k, v in request.settings.items() if k != "warm_start"}
         return macjax.baselines.per_session(
-            scenario, request.objective, progress=request.progress, **settings
+            scenario, request.objective, progress=request.progress, **request.settings
         )
-    if name == "time_of_use":
-        settings = {k: v for k, v in request.settings.items() if k == "on_infeasible"}
-        tariff = read_tariff(request.tariff)
-        return macjax.baselines.time_of_use(
-            scenario, tariff, objective=request.objective, **settings
-        )
-    return getattr(macjax.baselines, name)(scenario, objective=request.objective)
+    settings = {k: v for k, v in request.settings.items() if k == "on_infeasible"}
+    simulate = getattr(macjax.baselines, name)
+    given = [read_tariff(request.tariff)] if name == "time_of_use" else []
+    return simulate(scenario, *given, objective=request.objective, **settings)
 
 
 def run_methods(
-    names: Sequence[str], job: Job, request: Request, quiet: bool
+    names: Sequence[str], scenario, request: Request, quiet: bool
 ) -> Iterator:
     """The solutions of several methods in turn; stops after an interrupted one."""
-    scenario = job.build_scenario()
-    announce(scenario, quiet)
+    if "time_of_use" in names:
+        check_tariff(scenario, request.tariff)
     for name in names:
         if not quiet:
             note(f"running {name} ...")
@@ -78,8 +76,14 @@ def run_methods(
             return
 
 
-def read_tariff(tariff: str):
+def check_tariff(scenario, tariff: str | None) -> None:
+    """Raise if a tariff does not fit, before other methods take their time."""
+    tariff_prices(scenario, read_tariff(tariff))
+
+
+def read_tariff(tariff: str | None):
     """A table of prices from .csv or .parquet; a name or JSON goes as it is."""
+    tariff = DEFAULT_TARIFF if tariff is None else tariff
     if tariff.endswith((".csv", ".parquet")):
         return read_table(tariff)
     return tariff

@@ -7,6 +7,7 @@ and never replaces what is not its own.
 
 import json
 import math
+import os
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -48,6 +49,21 @@ def check_collection_folder(
         )
     for name in solutions:
         check_output(folder / name)
+    check_files(folder, [name for name in others if "." in name])
+    for name in others:
+        if "." not in name:
+            probe(folder.absolute() / name)
+
+
+def check_files(folder: Path, names: Collection[str]) -> None:
+    """Raise unless files of these names can be written to the folder."""
+    probe(folder.absolute())
+    for name in names:
+        path = folder / name
+        if path.is_dir() or (path.exists() and not os.access(path, os.W_OK)):
+            raise SettingsError(
+                f"'{path}' cannot be replaced; name another folder or move it away"
+            )
 
 
 def json_value(value):

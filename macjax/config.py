@@ -49,6 +49,17 @@ SOLVE_KEYS = {
     "warm_start": str,
     "vehicle_to_grid": bool,
 }
+POLICIES = ("error", "drop", "relax")
+DTYPES = ("float32", "float64")
+# What the value of a setting must be, whatever the others are, and the test of it.
+RULES = {
+    "gap": ("a number above 0", lambda value: 0 < value < math.inf),
+    "max_iterations": ("a whole number of at least 1", lambda value: value >= 1),
+    "time_limit": ("seconds of at least 0", lambda value: value >= 0),
+    "on_infeasible": ("one of " + ", ".join(POLICIES), POLICIES.__contains__),
+    "dtype": ("one of " + ", ".join(DTYPES), DTYPES.__contains__),
+    "warm_start": ("the folder of a solution", lambda value: value.strip() != ""),
+}
 CONFIG_KEYS = ("scenario", "builder", "arguments", "objective", "solve")
 NOUNS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
 Kind = TypeVar("Kind", float, int, str, bool)
@@ -166,14 +177,28 @@ def read_table(path) -> pd.DataFrame:
 
 
 def check_solve_settings(settings: Mapping, owner: str) -> dict:
-    """Settings with known names and values of the right type."""
+    """Settings with known names and values of the right type and range."""
     checked = {}
     for key, value in settings.items():
         if key not in SOLVE_KEYS:
             hint = nearest(key, SOLVE_KEYS)
             raise SettingsError(f"{owner}: unknown key '{key}'; {hint}")
-        checked[key] = _typed(value, SOLVE_KEYS[key], f"{owner}: {key}")
+        checked[key] = check_setting(key, value, owner)
     return checked
+
+
+def check_setting(key: str, value, owner: str):
+    """The value of a known setting, of the right type and within its range."""
+    checked = _typed(value, SOLVE_KEYS[key], f"{owner}: {key}")
+    _, is_right = RULES.get(key, ("", None))
+    if is_right is not None and not is_right(checked):
+        raise SettingsError(f"{owner}: {key} must be {rule_of(key)}, not {value!r}")
+    return checked
+
+
+def rule_of(key: str) -> str:
+    """What the value of a setting must be, in words."""
+    return RULES[key][0] if key in RULES else NOUNS[SOLVE_KEYS[key]]
 
 
 def _scenario_folder(path: Path) -> Path:

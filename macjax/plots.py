@@ -44,6 +44,7 @@ SPARE_STYLES = (
     ("#F0E442", (0, (3, 1)), "**"),
 )
 DRAWN_LAST = ("unmanaged", "mac")
+FILES = ("feeder_load.png", "upgrades.png", "convergence.png", "prices.png")
 
 
 def feeder_load(solutions, feeder_id=None, ax=None):
@@ -243,7 +244,7 @@ def save_all(solutions, folder, feeder_id=None) -> list[Path]:
     Returns:
         The paths written.
     """
-    matplotlib = _matplotlib()
+    matplotlib = require_matplotlib()
     shown = _labelled(solutions)
     pair = {k: s for k, s in shown.items() if s.method in DRAWN_LAST}
     load = pair if len({s.method for s in pair.values()}) == 2 else shown
@@ -283,7 +284,7 @@ def worst_feeder(loads: Mapping[str, pd.DataFrame]):
     return rows["feeder_id"].loc[fullness.idxmax()]
 
 
-def _matplotlib():
+def require_matplotlib():
     """The matplotlib package, or an error that names the extra to install."""
     try:
         import matplotlib
@@ -298,7 +299,7 @@ def _matplotlib():
 
 def _axes(ax, size: tuple[float, float]):
     """The axes given, or those of a new figure of that size [inch]."""
-    _matplotlib()
+    require_matplotlib()
     if ax is None:
         import matplotlib.pyplot as pyplot
 

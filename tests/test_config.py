@@ -46,6 +46,14 @@ def test_command_line_wins_over_the_configuration(tmp_path):
         ('scenario = "x"\n[solve]\ngpa = 1', "did you mean 'gap'"),
         ('scenario = "x"\n[solve]\ngap = "small"', "must be a number"),
         ('scenario = "x"\n[solve]\ngap = nan', "not NaN"),
+        ('scenario = "x"\n[solve]\ngap = -1', "gap must be a number above 0"),
+        ('scenario = "x"\n[solve]\ngap = inf', "gap must be a number above 0"),
+        ('scenario = "x"\n[solve]\ntime_limit = -1', "time_limit must be"),
+        ('scenario = "x"\n[solve]\nmax_iterations = 0', "max_iterations must be"),
+        ('scenario = "x"\n[solve]\non_infeasible = "no"', "on_infeasible must be"),
+        ('scenario = "x"\n[solve]\ndtype = "float16"', "dtype must be one of"),
+        ('scenario = "x"\n[solve]\nwarm_start = ""', "warm_start must be"),
+        ('scenario = "x"\n[solve]\ntolerance = -1', "unknown key 'tolerance'"),
         ('scenario = "x"\n[solve]\nmax_iterations = 1.5', "must be a whole number"),
         ('scenario = "x"\n[solve]\nmax_iterations = true', "must be a whole number"),
         ('scenario = "x"\n[solve]\nvehicle_to_grid = 0', "must be true or false"),
@@ -129,6 +137,10 @@ def test_objective_words_mean_their_classes(text, expected):
         ({"peak": False}, "not a number"),
         ({"peak": [1.0]}, "not a number"),
         ("smoothing:-1", "epsilon"),
+        ("smoothing:nan", "epsilon"),
+        ("peak:-1", "peak|Peak"),
+        ("peak:nan", "peak|Peak"),
+        ("energy:inf", "energy|Energy"),
     ],
 )
 def test_wrong_objective_is_one_clear_error(text, said):
@@ -175,6 +187,7 @@ def test_solve_keys_are_arguments_of_solve():
 
     known = set(inspect.signature(solve).parameters)
     assert set(config.SOLVE_KEYS) <= known
+    assert set(config.RULES) <= set(config.SOLVE_KEYS)
 
 
 def test_job_is_frozen():

@@ -18,6 +18,8 @@ loaded = [m for m in ("matplotlib", "tqdm", "scipy.optimize") if m in sys.module
 print(json.dumps({{"changed": changed, "loaded": loaded}}))
 """
 
+HEAVY = ("numpy", "pandas", "pyarrow", "jax")
+
 
 def run(code: str) -> str:
     done = subprocess.run(
@@ -48,3 +50,32 @@ def test_version_has_one_place():
     from macjax._version import __version__
 
     assert run(code).strip() == __version__
+
+
+def test_the_package_itself_is_light():
+    """What takes long is imported at its first use, after signals are watched."""
+    for module in ("macjax", "macjax.cli"):
+        code = f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])"
+        assert run(code).strip() == "[]"
+
+
+def test_names_of_the_package_are_those_declared():
+    """The imports for type checkers, the table of homes and `__all__` agree."""
+    import ast
+    import inspect
+
+    import macjax
+
+    declared = {}
+    for node in ast.walk(ast.parse(inspect.getsource(macjax))):
+        if isinstance(node, ast.ImportFrom):
+            home = (node.module or "").removeprefix("macjax")
+            declared |= {alias.asname: home.lstrip(".") for alias in node.names}
+    declared = {k: v for k, v in declared.items() if k}
+    assert sorted(declared) == macjax.__all__ and sorted(dir(macjax)) == dir(macjax)
+    lazy = {k: v or None for k, v in declared.items() if not v.startswith("_")}
+    assert lazy == macjax._HOMES
+    for name in macjax.__all__:
+        assert getattr(macjax, name) is getattr(macjax, name)
+    with pytest.raises(AttributeError, match="no attribute 'sovle'"):
+        macjax.sovle  # noqa: B018

@@ -35,6 +35,7 @@ LEVELS = {
     "_commands": 7,
     "_methods": 7,
     "_output": 7,
+    "_parser": 7,
     "cli": 7,
     "config": 7,
 }

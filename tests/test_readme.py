@@ -30,7 +30,7 @@ def test_links_lead_somewhere(link):
 
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"`macjax (\w+)", README))))
 def test_commands_exist(command):
-    from macjax.cli import build_parser
+    from macjax._parser import build_parser
 
     with pytest.raises(SystemExit) as stop:
         build_parser().parse_args([command, "--help"])

@@ -36,12 +36,18 @@ def resolved(folder: str | os.PathLike) -> Path:
 
 
 def probe(folder: Path) -> None:
-    """Raise a SettingsError unless files can be made where the folder will be."""
+    """Raise a SettingsError unless files can be made in and beside the folder."""
     if folder.exists() and not folder.is_dir():
         raise SettingsError(f"'{folder}' is a file; name a folder for the solution")
     place = folder.parent
     while not place.exists():
         place = place.parent
+    for where in (place, folder) if folder.exists() else (place,):
+        _probe_place(where, folder)
+
+
+def _probe_place(place: Path, folder: Path) -> None:
+    """Make a folder with a file at a place, and remove it."""
     trial = place / f".{folder.name}.{secrets.token_hex(4)}.probe"
     try:
         trial.mkdir()

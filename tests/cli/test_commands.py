@@ -66,6 +66,7 @@ def library(monkeypatch):
     monkeypatch.setattr(
         "macjax.config._run_builder", lambda builder, arguments: FakeScenario()
     )
+    monkeypatch.setattr("macjax._methods.tariff_prices", lambda scenario, tariff: None)
     fake.replace = replace
     return fake
 
@@ -222,6 +223,19 @@ def test_wrong_data_is_reported_and_nothing_is_written(
         ("compare", "{solution}", "--methods", "mac"),
         ("certify", "{solution}", "--objective", "peak"),
         ("plot", "{solution}", "--feeder", "Z"),
+        ("plot", "{folder}", "--feeder", "Z"),
+        ("baseline", "{folder}", "--gap", "0.1"),
+        ("baseline", "{folder}", "--method", "first_come", "--dtype", "float32"),
+        ("baseline", "{folder}", "--method", "time_of_use", "--time-limit", "9"),
+        ("baseline", "{folder}", "--max-iterations", "9"),
+        ("baseline", "{folder}", "--warm-start", "{solution}"),
+        ("baseline", "{folder}", "--tariff", "pge_a10"),
+        ("compare", "{folder}", "--methods", "unmanaged", "--gap", "0.1"),
+        ("compare", "{folder}", "--tariff", "pge_a10"),
+        ("compare", "{solution}", "--gap", "0.1"),
+        ("compare", "{solution}", "--on-infeasible", "drop"),
+        ("plot", "{solution}", "--objective", "peak"),
+        ("certify", "{solution}", "--no-vehicle-to-grid"),
         ("solve", "{folder}", "--warm-start", "{folder}"),
     ],
 )
@@ -250,6 +264,18 @@ def test_wrong_requests_end_with_2_and_a_report(
         ("solve", "x", "--gpa", "1"),
         ("solve", "x", "--gap", "small"),
         ("solve", "x", "--dtype", "float16"),
+        *[("solve", "x", "--gap", value) for value in ("nan", "-1", "0", "inf")],
+        ("certify", "x", "--gap", "nan"),
+        ("compare", "x", "--gap", "-1e-3"),
+        ("plot", "x", "--max-iterations", "0"),
+        ("solve", "x", "--max-iterations", "1.5"),
+        ("solve", "x", "--time-limit", "-1"),
+        ("solve", "x", "--time-limit", "nan"),
+        ("certify", "x", "--tolerance", "-1"),
+        ("solve", "x", "--out", ""),
+        ("compare", "x", "--out", " "),
+        ("plot", "x", "--out", ""),
+        ("demo", "--out", ""),
         ("baseline", "x", "--method", "mac"),
     ],
 )
@@ -257,7 +283,10 @@ def test_wrong_usage_ends_with_2(library, capsys, arguments):
     with pytest.raises(SystemExit) as stop:
         run(*arguments)
     assert stop.value.code == 2
-    assert "usage: macjax" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "usage: macjax" in shown
+    assert len(arguments) < 3 or arguments[-2] in shown.splitlines()[-1]
+    assert not library.calls
 
 
 def test_help_and_version_need_no_scenario(capsys):

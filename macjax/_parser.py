@@ -1,0 +1,197 @@
+"""The arguments of the command `macjax`, checked as far as they can be alone."""
+
+import argparse
+from collections.abc import Callable
+
+from macjax._commands import (
+    baseline,
+    certify,
+    compare,
+    demo,
+    plot,
+    solve,
+    validate,
+)
+from macjax._errors import SettingsError
+from macjax._methods import COMPARED, DEFAULT_TARIFF, METHODS
+from macjax._version import __version__
+from macjax.baselines import tariff_names
+from macjax.config import DTYPES, POLICIES, SOLVE_KEYS, check_setting, rule_of
+
+INPUT_HELP = "folder of a scenario, or a configuration (configs/*.toml)"
+INPUTS_HELP = (
+    "folders of solutions, or one scenario or configuration on which the methods run"
+)
+OBJECTIVE_HELP = (
+    "sum of peak, overload_energy, squared_overload, capacity, energy and smoothing, "
+    "each with its number after a colon if it has one: 'peak + smoothing:1e-3', "
+    "'capacity + energy:0.1'"
+)
+INFEASIBLE_HELP = (
+    "vehicles that cannot make their trips even at full power: list them and stop, "
+    "leave them out, or charge them as far as they can; default error for mac and "
+    "per_session, relax for simulated methods"
+)
+EPILOG = (
+    "exit codes: 0 done or solved; 1 ended without being solved; 2 wrong input or "
+    "usage; 3 infeasible (vehicles, hard capacities, or a certified schedule); "
+    "130, 143 interrupted"
+)
+
+
+def setting(key: str) -> Callable[[str], float]:
+    """What reads the number of a setting and refuses one out of its range."""
+
+    def read(text: str) -> float:
+        try:
+            return check_setting(key, SOLVE_KEYS[key](text), "")
+        except (ValueError, SettingsError) as error:
+            wanted = f"must be {rule_of(key)}, not '{text}'"
+            raise argparse.ArgumentTypeError(wanted) from error
+
+    return read
+
+
+def folder(text: str) -> str:
+    """A path that names something."""
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError("must name a folder, not be empty")
+    return text
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each sets `run`."""
+    parser = argparse.ArgumentParser(
+        prog="macjax",
+        description="Mobility-aware coordination of electric-vehicle charging.",
+        epilog=EPILOG,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"macjax {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    add_scenario_commands(commands)
+    add_result_commands(commands)
+    command = add_command(commands, "demo", demo)
+    add_out(command, "macjax-demo")
+    add_tariff(command)
+    return parser
+
+
+def add_scenario_commands(commands) -> None:
+    """validate, solve, baseline: one scenario in."""
+    command = add_command(commands, "validate", validate)
+    command.add_argument("input", help=INPUT_HELP)
+    add_vehicle_to_grid(command)
+
+    command = add_command(commands, "solve", solve)
+    command.add_argument("input", help=INPUT_HELP)
+    add_out(command)
+    add_solver_options(command)
+
+    command = add_command(commands, "baseline", baseline)
+    command.add_argument("input", help=INPUT_HELP)
+    names = [name for name in METHODS if name != "mac"]
+    command.add_argument("--method", choices=names, default="unmanaged")
+    add_out(command)
+    add_tariff(command)
+    add_solver_options(command)
+
+
+def add_result_commands(commands) -> None:
+    """certify, compare, plot: solutions in."""
+    command = add_command(commands, "certify", certify)
+    command.add_argument(
+        "input", help="folder of a solution; or of a scenario, with --schedule"
+    )
+    command.add_argument("--schedule", help="table of stay, time, kw")
+    command.add_argument("--prices", help="table of feeder_id, time and price")
+    command.add_argument(
+        "--gap", type=setting("gap"), help="exit with 1 if the gap is larger"
+    )
+    add_objective(command)
+    add_vehicle_to_grid(command)
+
+    command = add_command(commands, "compare", compare)
+    add_inputs(command, COMPARED)
+    add_out(command)
+    add_tariff(command)
+    add_solver_options(command)
+
+    command = add_command(commands, "plot", plot)
+    add_inputs(command, ("unmanaged", "mac"))
+    add_out(command, "figures")
+    command.add_argument("--feeder", help="feeder whose load is drawn; default: worst")
+    add_tariff(command)
+    add_solver_options(command)
+
+
+def add_command(commands, name: str, run) -> argparse.ArgumentParser:
+    """A command with the options that all have."""
+    text = run.__doc__.splitlines()[0]
+    command = commands.add_parser(
+        name, help=text, description=text, epilog=EPILOG, allow_abbrev=False
+    )
+    command.set_defaults(run=run)
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--quiet", action="store_true", help="no notes, no progress")
+    command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
+    return command
+
+
+def add_inputs(command, compared: tuple[str, ...]) -> None:
+    """Several inputs, and the methods to run where they are a scenario."""
+    command.add_argument("inputs", nargs="+", help=INPUTS_HELP)
+    command.add_argument(
+        "--methods",
+        help=f"with a scenario: which of {', '.join(METHODS)}, joined by commas; "
+        f"default {','.join(compared)}",
+    )
+    command.set_defaults(compared=compared)
+
+
+def add_out(command, default: str | None = None) -> None:
+    """Where to write."""
+    shown = f"default {default}" if default else "default: write nothing"
+    command.add_argument(
+        "--out", type=folder, default=default, help=f"folder to write; {shown}"
+    )
+
+
+def add_tariff(command) -> None:
+    """The tariff of time_of_use."""
+    command.add_argument(
+        "--tariff",
+        help="for time_of_use: a bundled tariff "
+        f"({', '.join(tariff_names())}), the path of one in JSON, or a table of prices "
+        f"per kWh; default {DEFAULT_TARIFF}",
+    )
+
+
+def add_objective(command) -> None:
+    """What to minimise, and what to do with vehicles that cannot make their trips."""
+    command.add_argument("--objective", help=OBJECTIVE_HELP)
+    command.add_argument("--on-infeasible", choices=POLICIES, help=INFEASIBLE_HELP)
+
+
+def add_vehicle_to_grid(command) -> None:
+    """--no-vehicle-to-grid."""
+    command.add_argument(
+        "--no-vehicle-to-grid",
+        dest="vehicle_to_grid",
+        action="store_const",
+        const=False,
+        help="do as if no charger could feed back",
+    )
+
+
+def add_solver_options(command) -> None:
+    """The arguments of macjax.solve; those after the objective are for a solver."""
+    add_objective(command)
+    command.add_argument("--gap", type=setting("gap"), help="certified gap to reach")
+    command.add_argument("--max-iterations", type=setting("max_iterations"))
+    command.add_argument("--time-limit", type=setting("time_limit"), metavar="SECONDS")
+    command.add_argument("--dtype", choices=DTYPES)
+    command.add_argument(
+        "--warm-start", metavar="SOLUTION", help="folder of a solution"
+    )
+    add_vehicle_to_grid(command)
