@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -28,6 +29,7 @@ class Settings:
         dtype: NumPy dtype of the iteration.
         progress: True, False, None or a callable.
         vehicle_to_grid: False leaves `discharge_kw` out of account.
+        devices: JAX devices over which vehicles are spread; None is the default one.
     """
 
     gap: float
@@ -38,6 +40,7 @@ class Settings:
     dtype: Any
     progress: Any
     vehicle_to_grid: bool | None
+    devices: tuple[Any, ...] | None
 
     def record(self) -> dict:
         """The settings as plain values, to travel with the result."""
@@ -61,13 +64,15 @@ def check_settings(
     dtype=None,
     progress=None,
     vehicle_to_grid=None,
+    devices=None,
     **unknown,
 ) -> Settings:
     """`Settings`, or a SettingsError that says what is accepted."""
     for name in unknown:
         known = [field.name for field in dataclasses.fields(Settings)]
         raise SettingsError(f"unknown setting '{name}': {nearest(name, known)}")
-    dtype = _dtype(dtype)
+    devices = _devices(devices)
+    dtype = _dtype(dtype, devices)
     name = np.dtype(dtype).name
     if not _is_number(gap) or not math.isfinite(gap) or gap < LEAST_GAP[name]:
         raise SettingsError(
@@ -101,12 +106,32 @@ def check_settings(
         dtype=dtype,
         progress=progress,
         vehicle_to_grid=vehicle_to_grid,
+        devices=devices,
     )
 
 
-def _dtype(dtype):
+def _devices(devices) -> tuple[Any, ...] | None:
+    """The devices to use; None where that is the default one alone."""
+    if devices is None:
+        found = tuple(jax.devices())
+        return found if len(found) > 1 else None
+    if isinstance(devices, jax.Device):
+        devices = [devices]
+    if not isinstance(devices, Sequence) or not devices:
+        raise SettingsError(f"devices must be a list of JAX devices, not {devices!r}")
+    wrong = [d for d in devices if not isinstance(d, jax.Device)]
+    if wrong or len(set(devices)) < len(devices):
+        raise SettingsError(
+            f"devices must be different JAX devices, as jax.devices() lists them, not "
+            f"{devices!r}"
+        )
+    return tuple(devices)
+
+
+def _dtype(dtype, devices):
     if dtype is None:
-        return np.float64 if jax.default_backend() == "cpu" else np.float32
+        kind = devices[0].platform if devices else jax.default_backend()
+        return np.float64 if kind == "cpu" else np.float32
     try:
         name = np.dtype(dtype).name
     except TypeError:

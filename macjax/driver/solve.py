@@ -6,10 +6,10 @@ from the raw tables in float64. `solved` is the certificate's word.
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
@@ -23,12 +23,7 @@ from macjax.driver.settings import Settings, check_settings
 from macjax.driver.shortfall import apply_policy, infeasible_frame
 from macjax.driver.warm_start import WarmStart, warm_tables
 from macjax.fleet.opportunities import charging_chains
-from macjax.fleet.packing import (
-    ACCELERATOR_LANES,
-    CPU_LANES,
-    Fleet,
-    pack,
-)
+from macjax.fleet.packing import Fleet, pack, put_blocks, put_whole
 from macjax.fleet.unpack import energies_of, plan_of
 from macjax.objectives import PeakOverload
 from macjax.objectives.compile import FeederTermsData, feeder_terms
@@ -58,6 +53,7 @@ def solve(
     dtype=None,
     progress=None,
     vehicle_to_grid: bool | None = None,
+    devices: Sequence[Any] | None = None,
 ) -> Solution:
     """Least feeder upgrades over all schedules that serve every trip, with a proof.
 
@@ -78,6 +74,8 @@ def solve(
         progress: True prints lines to stderr, False does not, None does on a
             terminal; a callable is called with a dict at each check.
         vehicle_to_grid: False leaves `discharge_kw` out of account.
+        devices: JAX devices over which the vehicles are spread; None takes all of the
+            default kind.
 
     Returns:
         A `Solution`; `.status` says how it ended and `.message` what to do. Wrong data
@@ -94,6 +92,7 @@ def solve(
         dtype=dtype,
         progress=progress,
         vehicle_to_grid=vehicle_to_grid,
+        devices=devices,
     )
 
 
@@ -212,9 +211,7 @@ class _Work:
         return self._finish(status)
 
     def _pack(self, dtype) -> Fleet:
-        on_cpu = jax.default_backend() == "cpu"
-        lanes = CPU_LANES if on_cpu else ACCELERATOR_LANES
-        return pack(self.scenario, self.chains, dtype, lanes)
+        return pack(self.scenario, self.chains, dtype, self.settings.devices)
 
     def _start(self, warm: WarmStart | None):
         """Energies and prices to start from: zero, or those of the warm start."""
@@ -225,7 +222,11 @@ class _Work:
         else:
             energy = energies_of(self.scenario, self.fleet, warm.plan)
             table[: self.fleet.feeders] = warm.prices
-        return jnp.asarray(energy, dtype), jnp.asarray(table, dtype)
+        mesh = self.fleet.batch.mesh
+        return (
+            put_blocks(energy.astype(dtype), mesh),
+            put_whole(table.astype(dtype), mesh),
+        )
 
     def _new_run(self, data: FeederTermsData, unmanaged: float) -> Run:
         problem = build_problem(self.fleet, data, self.settings.dtype)
@@ -239,7 +240,8 @@ class _Work:
         shape = (self.fleet.table_feeders, self.fleet.slots)
         for ease in EASES:
             run = self._new_run(search_terms(self.data, ease), 0.0)
-            run.init(energy, jnp.zeros(shape, self.settings.dtype))
+            price = np.zeros(shape, self.settings.dtype)
+            run.init(energy, put_whole(price, self.fleet.batch.mesh))
             status = None
             while status is None:
                 energy = run.energy
@@ -325,7 +327,10 @@ class _Work:
             self.clock.lap("certify")
         looks = [vars(look) for each in self.runs for look in each.history]
         record = {
-            "device": jax.devices()[0].device_kind,
+            "device": (self.settings.devices or jax.devices())[0].device_kind,
+            "devices": 1
+            if self.fleet.batch.mesh is None
+            else self.fleet.batch.mesh.size,
             "padding_share": self.fleet.waste,
             "vehicle_to_grid": _first(
                 settings.vehicle_to_grid, self.scenario.vehicle_to_grid

@@ -13,6 +13,8 @@ the program that is compiled already, and padding costs memory, but hardly time.
 """
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -26,12 +28,27 @@ from macjax.fleet.opportunities import Chains, charging_chains
 from macjax.scenario.scenario import Scenario
 
 PIECE_SLOTS = (2, 4, 8, 16, 32)
-# Lanes of a block. On a CPU: whole vectors, and few enough to stay in cache. On an
-# accelerator, which works off one block at a time: enough to fill it.
-CPU_LANES, ACCELERATOR_LANES = 64, 32768
 LEAST_ROWS = 16
 FLEET_AXIS = "fleet"  # of a mesh of devices
 BLOCK_STEP = 0.5  # size classes 1, 2, 3, 4, 6, 8, 12, ... of blocks
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockShape:
+    """What suits a kind of device.
+
+    Arguments:
+        lanes: most lanes of a block.
+        fill: vehicles of usual length that a lane shall hold.
+    """
+
+    lanes: int
+    fill: float
+
+
+# A CPU: whole vectors, and few enough to stay in cache; scans over rows are cheap. An
+# accelerator works off one block at a time: enough lanes to fill it, and short scans.
+CPU, ACCELERATOR = BlockShape(64, 2.0), BlockShape(32768, 1.0)
 
 
 class FleetBatch(eqx.Module):
@@ -140,6 +157,13 @@ def put_blocks(array: np.ndarray, mesh: Mesh | None) -> Array:
     return jax.device_put(array, NamedSharding(mesh, PartitionSpec(FLEET_AXIS)))
 
 
+def put_whole(array: np.ndarray, mesh: Mesh | None) -> Array:
+    """An array that all devices have whole."""
+    if mesh is None:
+        return jnp.asarray(array)
+    return jax.device_put(array, NamedSharding(mesh, PartitionSpec()))
+
+
 def size_class(n: int, step: float = 0.25, least: int = 1) -> int:
     """The smallest of 1, 2, ..., 8, 10, 12, 14, 16, 20, ... that is at least n."""
     size = least
@@ -153,8 +177,7 @@ def pack(
     scenario: Scenario,
     chains: Chains | None = None,
     dtype=np.float64,
-    lanes: int = CPU_LANES,
-    mesh: Mesh | None = None,
+    devices: Sequence[Any] | None = None,
 ) -> Fleet:
     """Pack the charging chains of a scenario.
 
@@ -162,8 +185,8 @@ def pack(
         scenario: validated tables.
         chains: its charging stays and tubes; None takes `charging_chains(scenario)`.
         dtype: of the packed arrays.
-        lanes: V, lanes of a block.
-        mesh: devices with the one axis `FLEET_AXIS`, over which blocks are dealt out.
+        devices: over which blocks are dealt out, as far as there are blocks; None is
+            the default device.
 
     Returns:
         A `Fleet`; tubes of vehicles that cannot make their trips are relaxed.
@@ -171,11 +194,13 @@ def pack(
     chains = charging_chains(scenario) if chains is None else chains
     pieces = _Pieces.of(chains)
     table_feeders = size_class(max(len(scenario.feeders), 1))
-    places = fill_lanes(pieces.per_vehicle, _rows(pieces.per_vehicle))
-    grid = _Grid.of(places, lanes, mesh)
+    kind = devices[0].platform if devices else jax.default_backend()
+    shape = CPU if kind == "cpu" else ACCELERATOR
+    places = fill_lanes(pieces.per_vehicle, _rows(pieces.per_vehicle, shape))
+    grid = _Grid.of(places, shape, devices)
     batch, index = _scatter(scenario, pieces, places, grid, table_feeders, dtype)
     needed = float(_slots_touched(chains).sum())
-    worked = grid.blocks.sum() * places.rows * lanes * pieces.slots
+    worked = grid.blocks.sum() * places.rows * grid.shape[2] * pieces.slots
     return Fleet(
         batch=batch,
         index=index,
@@ -197,13 +222,13 @@ def _choose_piece_slots(length: np.ndarray) -> int:
     return PIECE_SLOTS[int(np.argmin(work))]
 
 
-def _rows(per_vehicle: np.ndarray) -> int:
-    """K: holds the longest vehicle, and two of usual length."""
+def _rows(per_vehicle: np.ndarray, shape: BlockShape) -> int:
+    """K, a power of two: holds the longest vehicle, and several of usual length."""
     charging = per_vehicle[per_vehicle > 0]
     if len(charging) == 0:
         return LEAST_ROWS
-    wanted = max(int(charging.max()), int(np.ceil(2 * charging.mean())), LEAST_ROWS)
-    return 2 ** int(np.ceil(np.log2(wanted)))
+    usual = shape.fill * charging.mean()
+    return 2 ** int(np.ceil(np.log2(max(charging.max(), usual, LEAST_ROWS))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -272,13 +297,17 @@ class _Grid:
     mesh: Mesh | None
 
     @classmethod
-    def of(cls, places: Lanes, lanes: int, mesh: Mesh | None) -> "_Grid":
+    def of(cls, places: Lanes, shape: "BlockShape", devices) -> "_Grid":
         """A grid that holds the lanes in use."""
-        devices = 1 if mesh is None else mesh.size
+        most = len(devices) if devices else 1
+        each = max(-(-places.count // most), 1)
+        lanes = min(shape.lanes, size_class(each, least=CPU.lanes))
         real = -(-places.count // lanes)
-        blocks = real // devices + (np.arange(devices) < real % devices)
+        used = min(most, max(real, 1))
+        blocks = real // used + (np.arange(used) < real % used)
+        mesh = Mesh(np.array(devices[:used]), (FLEET_AXIS,)) if devices else None
         each = size_class(max(int(blocks[0]), 1), BLOCK_STEP)
-        return cls((each * devices, places.rows, lanes), blocks.astype(np.int32), mesh)
+        return cls((each * used, places.rows, lanes), blocks.astype(np.int32), mesh)
 
     def place(self, lane: np.ndarray, row: np.ndarray) -> np.ndarray:
         """Index into the flattened arrays."""

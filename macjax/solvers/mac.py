@@ -22,7 +22,7 @@ from jaxtyping import Array, Float
 
 from macjax._numerics import wide_sum
 from macjax._status import Status
-from macjax.fleet.blocks import over_blocks, over_devices
+from macjax.fleet.blocks import over_blocks, over_devices, settled
 from macjax.fleet.operators import loads, project
 from macjax.objectives.feeder import value
 from macjax.solvers import admm, newton
@@ -34,7 +34,7 @@ Energy = Float[Array, "b k s v"]
 CHUNK = 20  # ADMM iterations between two looks
 LEAST_CHUNKS = 3  # before Newton may start
 MOST_CHUNKS = 15
-FALL = 0.7  # ADMM goes on while a chunk brings the gap below this share
+FALL = 0.5  # ADMM goes on while a chunk brings the gap below this share
 FIRST_STRETCH = 5.0  # proximal parameter of Newton's first step over 1 / rho
 PATIENCE = 12  # steps without progress before the method changes
 PROGRESS = 0.9  # progress is a gap below this share of the last one
@@ -77,7 +77,7 @@ def objective(problem: Problem, energy: Energy, load) -> Array:
 @eqx.filter_jit
 def admm_start(problem: Problem, energy: Energy, price) -> admm.AdmmState:
     """ADMM state from a schedule and prices."""
-    return admm.begin(problem, energy, price)
+    return settled(problem.fleet, admm.begin(problem, energy, price))
 
 
 @eqx.filter_jit
@@ -91,13 +91,26 @@ def admm_chunk(problem: Problem, state: admm.AdmmState, iterations):
     def body(_, carry):
         return admm.step(problem, carry[0])
 
-    return jax.lax.fori_loop(0, iterations, body, (state, state.relaxed, state.load))
+    start = (state, state.relaxed, state.load)
+    return settled(problem.fleet, jax.lax.fori_loop(0, iterations, body, start))
 
 
 @eqx.filter_jit
-def proximal_step(problem: Problem, state: newton.ProximalState, most_steps):
-    """One proximal step of the Newton phase."""
-    return newton.proximal_step(problem, state, most_steps)
+def newton_start(problem: Problem, state: admm.AdmmState, energy, load, stretch):
+    """State of the Newton phase from that of ADMM and its schedule."""
+    gain = stretch.astype(load.dtype) / state.rho
+    damping = jnp.full((), 1e-2, load.dtype)
+    start = newton.ProximalState(energy, state.shadow, load, state.price, gain, damping)
+    return settled(problem.fleet, start)
+
+
+@eqx.filter_jit
+def proximal_step(problem: Problem, state: newton.ProximalState, most_steps, factor):
+    """One proximal step of the Newton phase, the last gain times a factor."""
+    gain = state.gain * factor.astype(state.gain.dtype)
+    damping = jnp.minimum(state.damping, 0.1)
+    state = eqx.tree_at(lambda s: (s.gain, s.damping), state, (gain, damping))
+    return settled(problem.fleet, newton.proximal_step(problem, state, most_steps))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +152,7 @@ class Run:
     best_bound: float = -np.inf
     history: list[Look] = dataclasses.field(default_factory=list)
     stretch: float = FIRST_STRETCH
+    factor: float = 1.0
     chunks: int = 0
     mark: float = np.inf
     waited: int = 0
@@ -187,23 +201,19 @@ class Run:
 
     def _newton(self, most_steps: int) -> None:
         count = jnp.asarray(most_steps, jnp.int32)
-        self.state, report = proximal_step(self.problem, self.state, count)
+        factor = jnp.asarray(self.factor)
+        self.state, report = proximal_step(self.problem, self.state, count, factor)
         steps, _, first, last = (float(x) for x in report)
         self.iteration += 1 + int(steps)
         self.energy, self.load = self.state.energy, self.state.load
         self.price = self.state.price
         solved = last <= newton.INNER_DROP * first
-        factor = 1.0
+        self.factor = 1.0
         if solved:
-            factor = 3.0 if steps <= 2 else 1.5
-        elif last > 0.3 * first:
-            factor = 0.5
-        self.stretch *= factor
-        self.state = eqx.tree_at(
-            lambda s: (s.gain, s.damping),
-            self.state,
-            (self.state.gain * factor, jnp.minimum(self.state.damping, 0.1)),
-        )
+            self.factor = 3.0 if steps <= 2 else 1.5
+        elif last > 0.6 * first:
+            self.factor = 0.5
+        self.stretch *= self.factor
 
     def look(self) -> None:
         """Objective and bound of the iterate; keep the best of each."""
@@ -248,11 +258,10 @@ class Run:
             self._return_to_admm()
 
     def _start_newton(self) -> None:
-        self.phase, self.waited = "newton", 0
-        gain = self.stretch / self.state.rho
-        damping = jnp.asarray(1e-2, gain.dtype)
-        self.state = newton.ProximalState(
-            self.energy, self.state.shadow, self.load, self.price, gain, damping
+        self.phase, self.waited, self.factor = "newton", 0, 1.0
+        stretch = jnp.asarray(self.stretch)
+        self.state = newton_start(
+            self.problem, self.state, self.energy, self.load, stretch
         )
 
     def _return_to_admm(self) -> None:

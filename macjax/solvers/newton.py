@@ -46,7 +46,7 @@ from macjax.objectives.sensitivity import (
 from macjax.sets.soc_tube import behind
 from macjax.solvers.problem import Problem
 
-NEWTON_STEPS = 6
+NEWTON_STEPS = 10
 CG_STEPS = 40
 LEAST_DAMPING = 1e-6
 CG_DROP = 1e-3  # CG runs until the residual's squared norm fell to this share

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from macjax.fleet.operators import cell_sums
-from macjax.fleet.packing import Fleet, FleetBatch
+from macjax.fleet.packing import Fleet, FleetBatch, put_whole
 from macjax.objectives.compile import FeederTermsData
 from macjax.objectives.feeder import FeederTerms
 
@@ -53,11 +53,12 @@ def build_problem(fleet: Fleet, data: FeederTermsData, dtype) -> Problem:
         # Padded on the host: on the device each number of feeders would compile.
         if array.ndim:
             array = np.pad(array, [(0, extra)] + [(0, 0)] * (array.ndim - 1))
-        array = jnp.asarray(array)
-        return array if array.dtype == bool else array.astype(dtype)
+        array = array if array.dtype == bool else array.astype(dtype)
+        return put_whole(array, fleet.batch.mesh)
 
     terms = FeederTerms(**{k: padded(v) for k, v in data._asdict().items()})
-    table = jnp.zeros((fleet.table_feeders, fleet.slots), dtype)
+    table = np.zeros((fleet.table_feeders, fleet.slots), dtype)
+    table = put_whole(table, fleet.batch.mesh)
     mass, mean_limit, unit_scale = _sums(fleet.batch, table)
     return Problem(
         fleet=fleet.batch,
