@@ -1,0 +1,118 @@
+"""Passes over the blocks of a fleet: one after another on a device, devices at once.
+
+The axis of blocks may lie across the devices of a mesh. A pass runs on each device over
+its own blocks; what it sums is added up over the devices, so that cells, prices and
+decisions are the same on all of them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.sharding import NamedSharding, PartitionSpec
+from jaxtyping import Array
+
+from macjax.fleet.packing import FLEET_AXIS, FleetBatch
+
+
+def over_devices(
+    batch: FleetBatch,
+    work: Callable[..., tuple[Any, Any]],
+    tables: Any,
+    *items: Any,
+) -> tuple[Any, Any]:
+    """Do a pass over the fleet on every device that holds a part of it.
+
+    Arguments:
+        batch: the fleet.
+        work: (batch, tables, *items) -> sums over the vehicles, outputs with a leading
+            axis of blocks; on each device it sees the blocks that lie there.
+        tables: arrays that all devices have whole.
+        items: trees of arrays with a leading axis of blocks.
+
+    Returns:
+        the sums over all devices, and the outputs.
+    """
+    if batch.mesh is None:
+        return work(batch, tables, *items)
+
+    def local(batch, tables, items):
+        sums, outputs = work(batch.on_one_device(), tables, *items)
+        return jax.lax.psum(sums, FLEET_AXIS), outputs
+
+    split, whole = PartitionSpec(FLEET_AXIS), PartitionSpec()
+    return jax.shard_map(
+        local,
+        mesh=batch.mesh,
+        in_specs=(split, whole, split),
+        out_specs=(whole, split),
+        check_vma=False,
+    )(batch, tables, items)
+
+
+def settled(batch: FleetBatch, state: Any) -> Any:
+    """A state as it lies when it is new: blocks split, tables whole.
+
+    A program whose state came back in another order over the devices would be compiled
+    once more for it. Blocks have at least three axes, tables and numbers fewer.
+    """
+    mesh = batch.mesh
+    if mesh is None:
+        return state
+
+    def settle(x: Array) -> Array:
+        spec = PartitionSpec(FLEET_AXIS) if x.ndim > 2 else PartitionSpec()
+        return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec))
+
+    return jax.tree.map(settle, state)
+
+
+def over_blocks(
+    batch: FleetBatch,
+    work: Callable[..., tuple[Any, Any]],
+    total: Any,
+    *items: Any,
+) -> tuple[Any, Any]:
+    """Work off the blocks of a fleet, one after another.
+
+    Arguments:
+        batch: the fleet.
+        work: (total, block, *items of the block) -> total, outputs of the block.
+        total: what is summed over the blocks.
+        items: arrays or trees of arrays with a leading axis of blocks.
+
+    Returns:
+        the last total, and the outputs with a leading axis of blocks; blocks that hold
+        no vehicle are left 0.
+    """
+    arrays, static = eqx.partition(
+        (batch, items), lambda x: eqx.is_array(x) and x.ndim > 1
+    )
+
+    def at(n):
+        block = jax.tree.map(
+            lambda x: jax.lax.dynamic_index_in_dim(x, n, keepdims=False), arrays
+        )
+        return eqx.combine(block, static)
+
+    def one(total, n):
+        block, items = at(n)
+        return work(total, block, *items)
+
+    _, shapes = jax.eval_shape(one, total, jnp.zeros((), jnp.int32))
+    blocks = batch.shape[0]
+    outputs = jax.tree.map(lambda x: jnp.zeros((blocks, *x.shape), x.dtype), shapes)
+
+    def body(n, carry):
+        total, outputs = carry
+        total, new = one(total, n)
+        outputs = jax.tree.map(
+            lambda out, x: jax.lax.dynamic_update_index_in_dim(out, x, n, 0),
+            outputs,
+            new,
+        )
+        return total, outputs
+
+    return jax.lax.fori_loop(0, batch.blocks[0], body, (total, outputs))
