@@ -103,7 +103,7 @@ def add_result_commands(commands) -> None:
     command.add_argument(
         "input", help="folder of a solution; or of a scenario, with --schedule"
     )
-    command.add_argument("--schedule", help="table of stay, time, kw")
+    command.add_argument("--schedule", help="table of vehicle_id, time, kw")
     command.add_argument("--prices", help="table of feeder_id, time and price")
     command.add_argument(
         "--gap", type=setting("gap"), help="exit with 1 if the gap is larger"

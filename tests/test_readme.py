@@ -41,3 +41,10 @@ def test_targets_of_make_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in set(re.findall(r"`?make (\w+)`? {4}", README)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_tariffs_are_listed():
+    from macjax.baselines import tariff_names
+
+    for name in tariff_names():
+        assert f"`{name}`" in README

@@ -98,7 +98,8 @@ def _instants(column: pd.Series) -> pd.DatetimeIndex:
         stamps = [pd.Timestamp(text) for text in texts]
     except (TypeError, ValueError) as error:
         raise SettingsError(f"{OWNER}: time is not a timestamp: {error}") from error
-    wrong = [str(t) for t in stamps if t is pd.NaT or t.tzinfo is None]
+    pairs = zip(texts, stamps, strict=True)
+    wrong = [t if t is pd.NaT else given for given, t in pairs if t.tzinfo is None]
     if wrong:
         raise SettingsError(
             f"{OWNER}: {counted(wrong, 'time')} without an offset from UTC"
@@ -116,8 +117,9 @@ def expanded_prices(frame: pd.DataFrame, scenario) -> np.ndarray:
     ids = scenario.feeders["feeder_id"].tolist()
     starts = pd.DatetimeIndex(scenario.slot_starts).as_unit("ns")
     if "time" in frame.columns:
-        cells = _slots_of(frame, starts, scenario.slot_hours)
-        needed, labels = np.arange(len(starts)), [t.isoformat() for t in starts]
+        cells = _slots_of(frame, starts, scenario)
+        local = starts.tz_convert(scenario.timezone)
+        needed, labels = np.arange(len(starts)), [t.isoformat() for t in local]
         noun = "slot"
     else:
         cells = frame["hour"].to_numpy(np.int64)
@@ -140,16 +142,19 @@ def expanded_prices(frame: pd.DataFrame, scenario) -> np.ndarray:
     return np.broadcast_to(prices, (len(ids), len(starts))).copy()
 
 
-def _slots_of(frame: pd.DataFrame, starts: pd.DatetimeIndex, slot_hours: float):
+def _slots_of(frame: pd.DataFrame, starts: pd.DatetimeIndex, scenario):
     """Slot number of each row, -1 outside the horizon."""
+    slot_hours, zone = scenario.slot_hours, scenario.timezone
     times = pd.DatetimeIndex(frame["time"])
     slots = starts.get_indexer(times)
     end = starts[-1] + pd.Timedelta(hours=slot_hours)
     between = times[(slots < 0) & (times >= starts[0]) & (times < end)].unique()
     if len(between):
+        shown = [t.isoformat() for t in between.tz_convert(zone)]
+        first = starts[0].tz_convert(zone).isoformat()
         raise SettingsError(
-            f"{OWNER}: {counted(between, 'time')} not at the start of a slot; "
-            f"slots are {60 * slot_hours:g} minutes long from {starts[0]}"
+            f"{OWNER}: {counted(shown, 'time')} not at the start of a slot; "
+            f"slots are {60 * slot_hours:g} minutes long from {first}"
         )
     return slots
 

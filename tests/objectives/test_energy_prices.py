@@ -183,6 +183,23 @@ def test_frames_that_do_not_fit_the_scenario(name):
     assert error.match(words)
 
 
+@pytest.mark.parametrize("by_feeder", [False, True])
+def test_reports_show_times_as_given_or_in_local_time(by_feeder):
+    """Never in UTC, which nobody gave."""
+    scenario = FakeScenario(["A"], slots=24, timezone="America/Los_Angeles")
+    extra = {"feeder_id": "A"} if by_feeder else {}
+    for times, words in (
+        (STAMPS + pd.Timedelta("30min"), r"\(2026-03-0\dT\d\d:30:00-08:00.*00-08:00$"),
+        (STAMPS[1:], r"no price for 1 slot \(2026-03-0\dT\d\d:00:00-08:00\)"),
+    ):
+        frame = pd.DataFrame({"time": times, "price": 0.1}).assign(**extra)
+        with pytest.raises(SettingsError, match=words):
+            feeder_terms(EnergyCost(frame), scenario)
+    given = "2026-03-02t06:00:00"
+    with pytest.raises(SettingsError, match=rf"\({given}\) without an offset"):
+        EnergyCost(pd.DataFrame({"time": [given], "price": 0.1}))
+
+
 def test_hundred_thousand_rows_are_quick():
     ids = [f"F{i}" for i in range(300)]
     scenario = FakeScenario(ids, slots=336)
