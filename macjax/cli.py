@@ -13,9 +13,17 @@ import sys
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code.
+
+    Without arguments it is the program of this process and sets JAX up for it.
+    """
     with Interruption() as interruption:
-        args = _load()().parse_args(arguments)
+        build_parser = _load()
+        if arguments is None:
+            from macjax._program import set_up_jax
+
+            set_up_jax()
+        args = build_parser().parse_args(arguments)
         return _run(args, interruption)
 
 

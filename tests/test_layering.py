@@ -36,6 +36,7 @@ LEVELS = {
     "_methods": 7,
     "_output": 7,
     "_parser": 7,
+    "_program": 7,
     "cli": 7,
     "config": 7,
 }

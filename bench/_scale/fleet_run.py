@@ -224,12 +224,11 @@ def packed_bytes(scenario, solution) -> int:
     import jax
     import numpy as np
 
-    from macjax.fleet.packing import ACCELERATOR_LANES, CPU_LANES, pack
+    from macjax.fleet.packing import pack
 
-    lanes = CPU_LANES if jax.default_backend() == "cpu" else ACCELERATOR_LANES
     dtype: Any = np.dtype(solution.settings["dtype"])
     with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
-        fleet = pack(scenario, dtype=dtype, lanes=lanes)
+        fleet = pack(scenario, dtype=dtype)
     leaves = jax.tree.leaves(list(vars(fleet).values()))
     return sum(x.nbytes for x in leaves if isinstance(x, jax.Array))
 
