@@ -84,11 +84,13 @@ class Projection(NamedTuple):
         return response, tube, low, high
 
 
-def project(block: FleetBatch, center, gain, epsilon) -> Float[Array, "k s v"]:
-    """u of one block: its vehicles' projections, without a guess [kWh]."""
+def project(
+    block: FleetBatch, center, gain, epsilon
+) -> tuple[Float[Array, "k s v"], Float[Array, "k v"]]:
+    """u [kWh] and shadow prices of the projections of one block, without a guess."""
     projection = Projection.of(block, center, gain, epsilon)
     shadow, _ = shadow_prices(*projection.search())
-    return projection.energy(shadow)
+    return projection.energy(shadow), shadow
 
 
 def fleet_shadows(

@@ -47,7 +47,7 @@ def feasible_start(problem: Problem, energy: Energy) -> Energy:
     """The nearest schedule that serves every trip."""
 
     def block_start(_, block, before):
-        return None, project(block, before, jnp.ones_like(before), 0.0)
+        return None, project(block, before, jnp.ones_like(before), 0.0)[0]
 
     def work(fleet, _, energy):
         return over_blocks(fleet, block_start, None, energy)

@@ -53,7 +53,9 @@ def build_problem(fleet: Fleet, data: FeederTermsData, dtype) -> Problem:
         # Padded on the host: on the device each number of feeders would compile.
         if array.ndim:
             array = np.pad(array, [(0, extra)] + [(0, 0)] * (array.ndim - 1))
-        array = array if array.dtype == bool else array.astype(dtype)
+        # What is beyond float32 shows as `nonfinite`, not as a warning.
+        with np.errstate(over="ignore"):
+            array = array if array.dtype == bool else array.astype(dtype)
         return put_whole(array, fleet.batch.mesh)
 
     terms = FeederTerms(**{k: padded(v) for k, v in data._asdict().items()})

@@ -1,6 +1,6 @@
 """Loads of the cells against a bincount of all opportunities, and their accuracy."""
 
-import jax
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -15,17 +15,15 @@ RANDOM = [(0, 0), (3, 0), (3, 1), (150, 0), (150, 1), (150, 2)]
 
 def random_energies(packed, seed, dtype=np.float64):
     rng = np.random.default_rng(seed)
-    limits = (np.asarray(batch.limit()) for batch in packed.batches)
-    return tuple((limit * rng.random(limit.shape)).astype(dtype) for limit in limits)
+    limit = np.asarray(packed.batch.limit())
+    return (limit * rng.random(limit.shape)).astype(dtype)
 
 
 def counted(packed, energies):
     """sum of a_n u of each cell by bincount, shape (f, t) [kW]."""
-    row = np.zeros(packed.cells)
-    for batch, energy in zip(packed.batches, energies, strict=True):
-        scale = np.asarray(batch.scale, np.float64)[:, None, None]
-        power = (scale * np.asarray(energy, np.float64)).ravel()
-        row += np.bincount(np.asarray(batch.cell()).ravel(), power, packed.cells)
+    scale = np.asarray(packed.batch.scale, np.float64)[:, :, None]
+    power = (scale * np.asarray(energies, np.float64)).ravel()
+    row = np.bincount(np.asarray(packed.batch.cell()).ravel(), power, packed.cells)
     shape = packed.table_feeders, packed.slots
     return row[: shape[0] * shape[1]].reshape(shape)
 
@@ -38,7 +36,7 @@ def table_of(packed, dtype=np.float64):
 def test_loads_equal_a_bincount(evs, seed):
     packed = pack(fleet(evs, kind="random", seed=seed))
     energies = random_energies(packed, seed)
-    found = loads(packed.batches, energies, table_of(packed))
+    found = loads(packed.batch, energies, table_of(packed))
     expected = counted(packed, energies)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
@@ -49,7 +47,7 @@ def test_loads_equal_a_bincount(evs, seed):
 def test_loads_of_weekly_fleets(kind):
     packed = pack(fleet(400, kind=kind, seed=0))
     energies = random_energies(packed, 0)
-    found = jax.jit(loads)(packed.batches, energies, table_of(packed))
+    found = eqx.filter_jit(loads)(packed.batch, energies, table_of(packed))
     expected = counted(packed, energies)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
@@ -58,9 +56,9 @@ def test_loads_of_weekly_fleets(kind):
 def test_cell_sums(evs, seed):
     """M adds up a_n where something can be charged; the mean limit is weighted so."""
     packed = pack(fleet(evs, kind="random", seed=seed))
-    mass, mean = cell_sums(packed.batches, table_of(packed))
-    limits = tuple(np.asarray(batch.limit()) for batch in packed.batches)
-    ones = tuple((limit > 0).astype(float) for limit in limits)
+    mass, mean = cell_sums(packed.batch, table_of(packed))
+    limits = np.asarray(packed.batch.limit())
+    ones = (limits > 0).astype(float)
     expected = counted(packed, ones)
     np.testing.assert_allclose(mass, expected, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(np.asarray(mass) > 0, expected > 0)
@@ -80,8 +78,8 @@ def test_float32_adds_up_two_hundred_thousand_vehicles(spread):
         "mixed": 10 ** rng.uniform(-3, 2, n),
     }[spread]
     packed = pack(*even_chains(n, 1, 1, slot_kwh), np.float32)
-    energies = tuple(batch.limit() for batch in packed.batches)
-    found = loads(packed.batches, energies, table_of(packed, np.float32))
+    energies = packed.batch.limit()
+    found = loads(packed.batch, energies, table_of(packed, np.float32))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, counted(packed, energies), rtol=1e-7)
     np.testing.assert_allclose(found[0, 0], slot_kwh.sum(), rtol=1e-6)
@@ -92,11 +90,11 @@ def test_not_a_number_stays_in_its_window():
     packed = pack(fleet(40, kind="random", seed=3))
     energies = random_energies(packed, 0)
     expected = counted(packed, energies)
-    broken = [energy.copy() for energy in energies]
-    block, piece, slot, lane = np.argwhere(energies[-1] > 0)[0]
-    broken[-1][block, piece, slot, lane] = np.nan
-    found = np.asarray(loads(packed.batches, tuple(broken), table_of(packed)))
-    cell = int(packed.batches[-1].cell()[block, piece, slot, lane])
+    broken = energies.copy()
+    block, piece, slot, lane = np.argwhere(energies > 0)[0]
+    broken[block, piece, slot, lane] = np.nan
+    found = np.asarray(loads(packed.batch, broken, table_of(packed)))
+    cell = int(packed.batch.cell()[block, piece, slot, lane])
     same = np.arange(expected.size) != cell
     np.testing.assert_allclose(
         found.ravel()[same], expected.ravel()[same], rtol=1e-12, atol=1e-12
@@ -105,7 +103,7 @@ def test_not_a_number_stays_in_its_window():
 
 def test_flat_and_back():
     packed = pack(fleet(10, kind="random", seed=1))
-    batch = packed.batches[0]
+    batch = packed.batch
     table = jnp.arange(12.0).reshape(3, 4)
     row = flat(table, batch, 7.0)
     np.testing.assert_array_equal(row[:12], np.arange(12))

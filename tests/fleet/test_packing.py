@@ -9,8 +9,17 @@ import pytest
 from problems import frames, vehicle
 
 from macjax.driver.shortfall import apply_policy
+from macjax.fleet import packing
 from macjax.fleet.opportunities import Shortfall, charging_chains
-from macjax.fleet.packing import Fleet, pack, size_class
+from macjax.fleet.packing import (
+    ACCELERATOR,
+    BLOCK_STEP,
+    CPU,
+    BlockShape,
+    Fleet,
+    pack,
+    size_class,
+)
 from macjax.scenario import Scenario
 from macjax.synthetic import fleet
 
@@ -19,25 +28,23 @@ RANDOM = [(evs, seed) for seed in range(8) for evs in (1, 9, 150)]
 
 def unpacked(packed: Fleet) -> dict[str, np.ndarray]:
     """All opportunities of a packed fleet as columns, padding left out."""
-    columns = {n: [] for n in ("vehicle", "stay", "slot", "cell", "limit", "scale")}
-    for batch, index in zip(packed.batches, packed.index, strict=True):
-        limit, cell = np.asarray(batch.limit()), np.asarray(batch.cell())
-        shape = limit.shape
-        slot = index.slot[:, :, None] + np.arange(batch.slots)[:, None]
-        scale = np.asarray(batch.scale)[:, None, None]
-        parts = {
-            "vehicle": np.broadcast_to(index.vehicle[:, None, None], shape),
-            "stay": np.broadcast_to(index.stay[:, :, None], shape),
-            "slot": slot,
-            "cell": cell,
-            "limit": limit,
-            "scale": np.broadcast_to(scale, shape),
-        }
-        real = limit > 0
-        assert np.all(parts["stay"][real] >= 0)
-        for name, part in parts.items():
-            columns[name].append(part[real])
-    return {name: np.concatenate(parts) for name, parts in columns.items()}
+    batch, index = packed.batch, packed.index
+    limit, shape = np.asarray(batch.limit()), batch.shape
+
+    def by_piece(values):
+        return np.broadcast_to(np.asarray(values)[:, :, None], shape)
+
+    parts = {
+        "vehicle": by_piece(index.vehicle),
+        "stay": by_piece(index.stay),
+        "slot": index.slot[:, :, None] + np.arange(batch.slots)[:, None],
+        "cell": np.asarray(batch.cell()),
+        "limit": limit,
+        "scale": by_piece(batch.scale),
+    }
+    real = limit > 0
+    assert np.all(parts["stay"][real] >= 0)
+    return {name: part[real] for name, part in parts.items()}
 
 
 def check_opportunities(scenario, packed, cars):
@@ -66,48 +73,49 @@ def check_opportunities(scenario, packed, cars):
 
 
 def check_bounds(packed, cars):
-    """Bounds of a stay stand behind its last piece, in order of time."""
-    seen = set()
-    for batch, index in zip(packed.batches, packed.index, strict=True):
-        for block, lane in np.argwhere(index.vehicle >= 0):
-            number = int(index.vehicle[block, lane])
-            assert number not in seen
-            seen.add(number)
-            car = cars[number]
-            stay = index.stay[block, :, lane]
-            pieces = int((stay >= 0).sum())
-            assert np.all(stay[:pieces] >= 0) and np.all(stay[pieces:] < 0)
-            order = [row[0] for row in car.stays]
-            positions = [order.index(row) for row in stay[:pieces]]
-            assert positions == sorted(positions)
-            last = np.append(np.diff(positions) > 0, True)[:pieces]
-            for name, missing in (("lower", -np.inf), ("upper", np.inf)):
-                bound = np.asarray(getattr(batch, name))[block, :, lane]
-                assert np.all(bound[pieces:] == missing)
-                assert np.all(bound[:pieces][~last] == missing)
-                expected = getattr(car, name)
-                np.testing.assert_allclose(
-                    bound[:pieces][last], expected, rtol=0, atol=1e-11
-                )
-    assert seen == {n for n, car in enumerate(cars) if car.stays}
+    """A vehicle's pieces lie behind one another in one lane, in order of time, up to
+    the one that is marked as its last; bounds of a stay stand behind its last piece.
+    """
+    index = packed.index
+    arrays = {n: np.asarray(getattr(packed.batch, n)) for n in ("lower", "upper")}
+    last_of = np.asarray(packed.batch.last)
+    seen = np.unique(index.vehicle[index.vehicle >= 0])
+    assert seen.tolist() == [n for n, car in enumerate(cars) if car.stays]
+    for number in seen:
+        block, row, lane = np.nonzero(index.vehicle == number)
+        assert len(set(zip(block, lane, strict=True))) == 1
+        assert np.all(np.diff(row) == 1)
+        at = block, row, lane
+        assert last_of[at].tolist() == [False] * (len(row) - 1) + [True]
+        car = cars[number]
+        order = [stay[0] for stay in car.stays]
+        positions = [order.index(stay) for stay in index.stay[at]]
+        assert positions == sorted(positions)
+        ends = np.append(np.diff(positions) > 0, True)
+        for name, missing in (("lower", -np.inf), ("upper", np.inf)):
+            bound, expected = arrays[name][at], getattr(car, name)
+            assert np.all(bound[~ends] == missing)
+            np.testing.assert_allclose(bound[ends], expected, rtol=0, atol=1e-11)
 
 
 def check_padding(packed, found):
     """Padding is empty and free, shapes are size classes, waste is what it says."""
-    places = 0
-    for batch, index in zip(packed.batches, packed.index, strict=True):
-        padding = index.stay < 0
-        assert np.all(np.asarray(batch.slot_kwh)[padding] == 0)
-        nowhere = packed.table_feeders * packed.slots
-        assert np.all(np.asarray(batch.base)[padding] == nowhere)
-        assert np.all(np.asarray(batch.scale)[index.vehicle < 0] == 0)
-        assert np.all(np.asarray(batch.weight)[index.vehicle < 0] == 0)
-        blocks, pieces, lanes = batch.base.shape
-        assert blocks == size_class(blocks, 0.125)
-        assert pieces == size_class(pieces, 0.125)
-        places += blocks * pieces * lanes * batch.slots
-        cell = np.asarray(batch.cell())
-        assert cell.min() >= 0 and cell.max() < packed.cells
+    batch, index = packed.batch, packed.index
+    padding = index.stay < 0
+    np.testing.assert_array_equal(padding, index.vehicle < 0)
+    for name, value in (("slot_kwh", 0), ("scale", 0), ("weight", 0), ("last", True),
+                        ("lower", -np.inf), ("upper", np.inf)):  # fmt: skip
+        assert np.all(np.asarray(getattr(batch, name))[padding] == value)
+    nowhere = packed.table_feeders * packed.slots
+    assert np.all(np.asarray(batch.base)[padding] == nowhere)
+    blocks, pieces, lanes = batch.base.shape
+    assert blocks == size_class(blocks, BLOCK_STEP)
+    assert pieces == 2 ** round(np.log2(pieces))
+    used = int(batch.blocks[0])
+    assert np.all(padding[used:]) and (used == 0 or not np.all(padding[used - 1]))
+    places = used * pieces * lanes * batch.slots
+    cell = np.asarray(batch.cell())
+    assert cell.min() >= 0 and cell.max() < packed.cells
     assert packed.table_feeders == size_class(max(packed.feeders, 1))
     real = len(found["limit"])
     assert packed.waste == pytest.approx(1 - real / places if places else 0, abs=1e-12)
@@ -125,11 +133,13 @@ def test_random_fleets_match_the_loop(evs, seed, tube):
 
 
 @pytest.mark.parametrize(
-    ("kind", "lanes"), [("easy", 64), ("hard", 128), ("easy", 999)]
+    ("kind", "shape"),
+    [("easy", CPU), ("hard", BlockShape(128, 1.0)), ("easy", ACCELERATOR)],
 )
-def test_weekly_fleets_match_the_loop(kind, lanes):
+def test_weekly_fleets_match_the_loop(kind, shape, monkeypatch):
+    monkeypatch.setattr(packing, "CPU", shape)
     scenario = fleet(300, kind=kind, seed=1, slots=168)
-    packed = pack(scenario, lanes=lanes)
+    packed = pack(scenario)
     cars = fleet_oracle.vehicles(scenario)
     found = check_opportunities(scenario, packed, cars)
     check_bounds(packed, cars)
@@ -196,8 +206,7 @@ def test_empty_tables_pack(parts, dtype):
     found = check_opportunities(scenario, packed, cars)
     check_bounds(packed, cars)
     check_padding(packed, found)
-    assert len(packed.batches) == 1
-    assert packed.batches[0].lower.dtype == dtype
+    assert packed.batch.lower.dtype == dtype
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -256,18 +265,17 @@ def test_fleets_of_similar_size_have_the_same_shapes():
     shapes = {}
     for vehicles in range(2000, 2600, 25):
         packed = pack(*fleet_oracle.even_chains(vehicles, 8, 4))
-        key = tuple(jax.tree.map(lambda leaf: leaf.shape, packed.batches))
+        key = [leaf.shape for leaf in jax.tree.leaves(packed.batch)]
         shapes[str(key)] = shapes.get(str(key), 0) + 1
         assert packed.waste < 0.15
     assert len(shapes) <= 4
 
 
-def test_buckets_keep_the_waste_small():
+def test_lanes_keep_the_waste_small():
     """Vehicles with one and with twenty stays are not padded to the same length."""
     scenario = fleet(3000, kind="easy", seed=0)
     packed = pack(scenario)
-    assert len(packed.batches) > 1
-    assert packed.waste < 0.45
+    assert packed.waste < 0.3
 
 
 def test_size_classes():

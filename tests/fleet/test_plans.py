@@ -14,12 +14,9 @@ from macjax.synthetic import fleet
 def random_energies(packed, seed):
     """Energies between 0 and the limit, some of each, zero on padding."""
     rng = np.random.default_rng(seed)
-    energies = []
-    for batch in packed.batches:
-        limit = np.asarray(batch.limit())
-        share = rng.random(limit.shape) * rng.choice([0, 1, 2], limit.shape)
-        energies.append(limit * np.minimum(share, 1))
-    return tuple(energies)
+    limit = np.asarray(packed.batch.limit())
+    share = rng.random(limit.shape) * rng.choice([0, 1, 2], limit.shape)
+    return limit * np.minimum(share, 1)
 
 
 def same(plan: Plan, other: Plan, rtol=1e-14):
@@ -37,10 +34,9 @@ def test_energies_come_back(evs, seed):
     packed = pack(scenario)
     energies = random_energies(packed, seed)
     back = energies_of(scenario, packed, plan_of(scenario, packed, energies))
-    for batch, energy, again in zip(packed.batches, energies, back, strict=True):
-        energy = np.where(energy > LEAST_KWH, energy, 0)
-        np.testing.assert_allclose(again, energy, rtol=1e-14, atol=0)
-        assert again.shape == batch.limit().shape
+    energies = np.where(energies > LEAST_KWH, energies, 0)
+    np.testing.assert_allclose(back, energies, rtol=1e-14, atol=0)
+    assert back.shape == packed.batch.limit().shape == packed.batch.shape
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3, 5])
@@ -51,9 +47,8 @@ def test_energies_come_back_on_short_horizons(slots):
         packed = pack(scenario)
         energies = random_energies(packed, seed)
         back = energies_of(scenario, packed, plan_of(scenario, packed, energies))
-        for energy, again in zip(energies, back, strict=True):
-            energy = np.where(energy > LEAST_KWH, energy, 0)
-            np.testing.assert_allclose(again, energy, rtol=1e-14, atol=0)
+        energies = np.where(energies > LEAST_KWH, energies, 0)
+        np.testing.assert_allclose(back, energies, rtol=1e-14, atol=0)
 
 
 @pytest.mark.parametrize(("evs", "seed"), RANDOM[::3])
@@ -72,18 +67,16 @@ def test_stays_that_follow_each_other_by_hand():
     packed = pack(scenario)
     plan = Plan.of([0, 0, 1, 1], [1, 2, 0, 1], [1.0, 2.0, 4.0, 8.0])
     energies = energies_of(scenario, packed, plan)
-    assert sum(energy.sum() for energy in energies) == 0.5 * 3 + 12
-    for batch, energy in zip(packed.batches, energies, strict=True):
-        assert np.all(energy[np.asarray(batch.limit()) == 0] == 0)
+    assert energies.sum() == 0.5 * 3 + 12
+    assert np.all(energies[np.asarray(packed.batch.limit()) == 0] == 0)
     same(plan_of(scenario, packed, energies), plan)
 
 
-@pytest.mark.parametrize("lanes", [64, 128])
-def test_plan_of_weekly_fleet_keeps_power_and_energy(lanes):
+def test_plan_of_weekly_fleet_keeps_power_and_energy():
     """kw is on the grid side and of one vehicle: weights and padding do not enter."""
     scenario = fleet(200, kind="hard", seed=0)
-    packed = pack(scenario, lanes=lanes)
-    limits = tuple(np.asarray(batch.limit()) for batch in packed.batches)
+    packed = pack(scenario)
+    limits = np.asarray(packed.batch.limit())
     plan = plan_of(scenario, packed, limits)
     most = scenario.stays["charger_kw"].to_numpy()[plan.stay]
     assert np.all(plan.kw <= most * (1 + 1e-12))
@@ -91,16 +84,14 @@ def test_plan_of_weekly_fleet_keeps_power_and_energy(lanes):
                      scenario.vehicles["charge_efficiency"], strict=True))  # fmt: skip
     efficiency = scenario.stays["vehicle_id"].map(owner).to_numpy()[plan.stay]
     battery = (plan.kw * efficiency).sum() * scenario.slot_hours
-    total = sum(limit.sum() for limit in limits)
-    np.testing.assert_allclose(battery, total, rtol=1e-12)
+    np.testing.assert_allclose(battery, limits.sum(), rtol=1e-12)
 
 
 def test_nobody_charges():
     for evs in (0, 5):
         scenario = fleet(evs, kind="random", seed=1)
         packed = pack(scenario)
-        zeros = tuple(np.zeros(batch.limit().shape) for batch in packed.batches)
+        zeros = np.zeros(packed.batch.shape)
         plan = plan_of(scenario, packed, zeros)
         assert len(plan.stay) == len(plan.slot) == len(plan.kw) == 0
-        for energy in energies_of(scenario, packed, Plan.empty()):
-            assert np.all(energy == 0)
+        assert np.all(energies_of(scenario, packed, Plan.empty()) == 0)

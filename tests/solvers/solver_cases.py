@@ -56,10 +56,8 @@ def padded(whole: Fleet, table) -> jnp.ndarray:
 def random_energy(problem: Problem, seed: int):
     """A random schedule that serves every trip."""
     rng = np.random.default_rng(seed)
-    wild = tuple(
-        jnp.asarray(rng.uniform(-0.3, 1.3, batch.limit().shape)) * batch.limit()
-        for batch in problem.batches
-    )
+    limit = problem.fleet.limit()
+    wild = jnp.asarray(rng.uniform(-0.3, 1.3, limit.shape)) * limit
     return feasible_start(problem, wild)
 
 
@@ -86,7 +84,7 @@ def proximal_state(problem: Problem, seed: int) -> newton.ProximalState:
 
 def no_shadow(problem: Problem):
     """The guess of no shadow prices."""
-    return tuple(jnp.zeros_like(batch.lower) for batch in problem.batches)
+    return jnp.zeros_like(problem.fleet.lower)
 
 
 evaluate = eqx.filter_jit(newton.evaluate)

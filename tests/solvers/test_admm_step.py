@@ -33,7 +33,7 @@ def test_an_optimum_is_a_fixed_point(seed, stretch):
     whole, problem = packed(scenario, PeakOverload())
     best = oracles.solve_lp(scenario)
     plan = Plan.of(*(best.plan[name].to_numpy() for name in ("stay", "slot", "kw")))
-    energy = tuple(jnp.asarray(e) for e in energies_of(scenario, whole, plan))
+    energy = jnp.asarray(energies_of(scenario, whole, plan))
     rng = np.random.default_rng(seed)
     noise = np.exp(rng.normal(size=problem.mass.shape))
     rho = stretch * admm.start_rho(problem) * noise

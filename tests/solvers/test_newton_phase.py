@@ -178,7 +178,7 @@ def test_stays_at_an_optimum(seed):
     whole, problem = packed(scenario, PeakOverload())
     best = oracles.solve_lp(scenario)
     plan = Plan.of(*(best.plan[name].to_numpy() for name in ("stay", "slot", "kw")))
-    energy = tuple(jnp.asarray(e) for e in energies_of(scenario, whole, plan))
+    energy = jnp.asarray(energies_of(scenario, whole, plan))
     load = fleet_load(problem, energy)
     np.testing.assert_allclose(load[: whole.feeders], best.loads, atol=1e-6)
     for stretch in (0.5, 5.0, 50.0):
