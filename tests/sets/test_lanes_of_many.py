@@ -1,0 +1,123 @@
+"""Several vehicles behind one another in a lane: the answers are those alone."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tube_oracle import KINDS, Chain, random_chain
+from tube_solve import answer
+
+from macjax.sets.soc_tube import (
+    SocTube,
+    near_shadow_prices,
+    shadow_prices,
+    shadow_ranks,
+)
+
+
+def response_of(center, gain, least, most):
+    def response(price):
+        energy = center + price[:, None] * gain
+        slope = jnp.where((energy > least) & (energy < most), gain, 0)
+        return jnp.sum(jnp.clip(energy, least, most), axis=1), jnp.sum(slope, axis=1)
+
+    return response
+
+
+def brackets(center, gain, least, most):
+    """Prices at which each piece begins and ends to move (k, v)."""
+    can_move = most > least
+    low = jnp.where(can_move, (least - center) / gain, jnp.inf)
+    high = jnp.where(can_move, (most - center) / gain, -jnp.inf)
+    return jnp.min(low, axis=1), jnp.max(high, axis=1)
+
+
+@jax.jit
+def solve_lanes(parts, lower, upper, last, guess):
+    tube = SocTube(lower, upper, last)
+    shadow, _ = shadow_prices(response_of(*parts), tube, *brackets(*parts))
+    near, _ = shadow_prices(response_of(*parts), tube, *brackets(*parts), guess)
+    return shadow, near
+
+
+def stacked(chains, pad=0):
+    """Chains behind one another, then empty rows; the mask of last pieces."""
+    columns = [
+        np.concatenate(part) for part in zip(*(c[:6] for c in chains), strict=True)
+    ]
+    pieces = np.cumsum([len(chain.lower) for chain in chains])
+    fills = (0.0, 1.0, 0.0, 0.0, -np.inf, np.inf)
+    if pad:
+        columns = [
+            np.concatenate([column, np.full((pad, *column.shape[1:]), fill)])
+            for column, fill in zip(columns, fills, strict=True)
+        ]
+    last = np.zeros(columns[4].shape, bool)
+    last[pieces - 1] = last[-1] = True
+    return columns, last
+
+
+def some_chains(kind, seed) -> list[Chain]:
+    return [random_chain(kind, seed + i, 5, 4)[0] for i in range(3)]
+
+
+@pytest.mark.parametrize("pad", [0, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_as_in_lanes_of_their_own(kind, pad):
+    chains = some_chains(kind, 70)
+    columns, last = stacked(chains, pad)
+    alone = [answer(chain) for chain in chains]
+    prices = np.concatenate([found[0] for found in alone])
+    guess = np.zeros(last.shape)
+    guess[: len(prices)] = prices * 1.001
+    found = solve_lanes(columns[:4], columns[4], columns[5], last, guess)
+    center, gain, least, most = (np.asarray(column) for column in columns[:4])
+    size = np.concatenate([np.tile(chain.rounding(), (5, 1)) for chain in chains])
+    for shadow in map(np.asarray, found):
+        energy = np.clip(center + shadow[:, None] * gain, least, most)[: len(prices)]
+        right = np.concatenate([u for _, u, _ in alone])
+        assert np.all(np.abs(energy - right).max(1) <= 8e-15 * size)
+        assert np.all(shadow[len(prices) :] == 0)
+
+
+def test_near_prices_say_which_lanes_are_done():
+    chains = some_chains("plain", 80)
+    columns, last = stacked(chains)
+    right = np.concatenate([answer(chain)[0] for chain in chains])
+    guess = right.copy()
+    guess[:, 5] = np.random.default_rng(0).permutation(guess[:, 5]) * 100
+    parts, tube = columns[:4], SocTube(columns[4], columns[5], last)
+    found, done, passes = jax.jit(
+        lambda guess: near_shadow_prices(
+            response_of(*parts), tube, *brackets(*parts), guess
+        )
+    )(guess)
+    assert int(passes) <= 6
+    assert np.asarray(done)[np.arange(64) != 5].mean() > 0.9
+    center, gain, least, most = (np.asarray(part) for part in parts)
+    energy = [np.clip(center + np.asarray(price)[:, None] * gain, least, most)
+              for price in (found, right)]  # fmt: skip
+    error = np.abs(energy[0] - energy[1]).max((0, 1))[np.asarray(done)]
+    assert error.max() < 1e-12 * most.sum((0, 1)).max()
+
+
+def test_ranks_of_several_vehicles():
+    """Prices with ties; the energy bought is that of the vehicles alone."""
+    rng = np.random.default_rng(3)
+    chains = some_chains("plain", 90)
+    columns, last = stacked(chains)
+    most, lower, upper = columns[3], columns[4], columns[5]
+    ranks = rng.integers(0, 9, most.shape).astype(float)
+
+    def bought(ranks, most, lower, upper, last):
+        def cheaper(trial):
+            return jnp.sum(jnp.where(ranks < trial[:, None], most, 0), axis=1)
+
+        tube = SocTube(lower, upper, last)
+        return shadow_ranks(cheaper, tube, 9, jnp.asarray(4.0))[0]
+
+    together = jax.jit(bought)(ranks, most, lower, upper, last)
+    for i in range(3):
+        rows = slice(5 * i, 5 * i + 5)
+        own = jax.jit(bought)(ranks[rows], most[rows], lower[rows], upper[rows], None)
+        np.testing.assert_array_equal(np.asarray(together)[rows], own)
