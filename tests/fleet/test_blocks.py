@@ -68,7 +68,7 @@ def test_gathered_lanes_give_the_same_energies(kind):
 
 
 def test_blocks_of_padding_are_left_out():
-    packed = pack(fleet(1150, kind="hard", seed=1))
+    packed = pack(fleet(850, kind="hard", seed=1))
     used = int(packed.batch.blocks[0])
     blocks = packed.batch.shape[0]
     assert used < blocks
