@@ -129,6 +129,7 @@ def run_case(case: Case) -> dict:
 
     import macjax
 
+    macjax.use_all_cores()
     scenario = build(case)
     begin = time.perf_counter()
     solution = macjax.solve(scenario, gap=case.gap, dtype=np.dtype(case.dtype))

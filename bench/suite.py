@@ -78,6 +78,7 @@ def solve_twice(options: dict) -> dict:
     import macjax
     from macjax.synthetic import fleet
 
+    macjax.use_all_cores()
     kind, evs, slots, minutes, seed = options["instance"]
     scenario = fleet(evs, slots, minutes, kind=kind, seed=seed)
     settings: dict = dict(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from macjax import objectives as objectives
     from macjax import plots as plots
     from macjax import synthetic as synthetic
+    from macjax._program import use_all_cores as use_all_cores
     from macjax.certificate import Certificate as Certificate
     from macjax.certificate import certify as certify
     from macjax.driver import solve as solve
@@ -44,6 +45,7 @@ _HOMES = {
     "objectives": None,
     "plots": None,
     "synthetic": None,
+    "use_all_cores": "_program",
     "Certificate": "certificate",
     "certify": "certificate",
     "solve": "driver",
@@ -85,6 +87,7 @@ __all__ = [
     "plots",
     "solve",
     "synthetic",
+    "use_all_cores",
 ]
 
 

@@ -1,18 +1,21 @@
 """What the README shows runs, and the files and options it names are there."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
     from matplotlib import pyplot
 
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code = CODE[0]
     monkeypatch.chdir(tmp_path)
     names = {}
     exec(compile(code, "README.md", "exec"), names)
@@ -21,6 +24,13 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
     assert names["mac"].status == "solved"
     assert "feasible" in shown and "NOT feasible" not in shown
     assert (tmp_path / "out" / "mac" / "solution.json").exists()
+
+
+@pytest.mark.parametrize("code", CODE[1:])
+def test_further_examples_run_in_programs_of_their_own(code, tmp_path):
+    """Some set up JAX, which must not have computed anything before."""
+    program = [sys.executable, "-W", "error", "-c", code]
+    subprocess.run(program, cwd=tmp_path, timeout=300, check=True)
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))

@@ -103,6 +103,7 @@ def measure(options: dict) -> dict:
 
     import macjax
 
+    macjax.use_all_cores()
     record: dict = {"start_gib": peak_gib()}
     scenario = load(options["folder"], record)
     record["load_peak_gib"] = peak_gib()

@@ -49,6 +49,32 @@ def test_what_the_user_set_stays(tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
+LATE = """
+import macjax, jax
+jax.numpy.ones(3) + 1
+try:
+    macjax.use_all_cores(most=jax.device_count() + 1)
+except macjax.SettingsError as error:
+    print(error)
+print(macjax.use_all_cores(most=1))
+"""
+
+
+@pytest.mark.skipif((CORES or 1) < 2, reason="one core is what JAX has by itself")
+def test_all_cores_asked_for_too_late():
+    environment = {k: v for k, v in os.environ.items() if k != "JAX_NUM_CPU_DEVICES"}
+    found = subprocess.run(
+        [sys.executable, "-c", LATE],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    first, second = found.stdout.splitlines()
+    assert "too late" in first and second == "1"
+
+
 def test_a_cache_folder_that_cannot_be_made_is_done_without(tmp_path):
     (tmp_path / "file").write_text("")
     _, cache = set_up(tmp_path, XDG_CACHE_HOME=str(tmp_path / "file"))
