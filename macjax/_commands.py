@@ -87,7 +87,9 @@ def certify(args) -> int:
     else:
         print(certificate)
     if not certificate.feasible:
-        return INFEASIBLE
+        # A run that ended early has no schedule yet: that is not a proof of anything.
+        proven = certificate.has_schedule or certificate.ray_excess_kw > 0
+        return INFEASIBLE if proven else UNSOLVED
     is_close = args.gap is None or certificate.gap <= args.gap
     return DONE if is_close else UNSOLVED
 

@@ -23,6 +23,8 @@ from macjax._status import Status
 
 class FakeCertificate:
     feasible = True
+    has_schedule = True
+    ray_excess_kw = float("nan")
     gap = 5e-4
 
     def to_dict(self):
@@ -387,6 +389,11 @@ def test_certify_reads_a_solution_and_judges_the_gap(library, tmp_path, capsys):
     assert run("certify", folder, "--json") == 3
     record = capsys.readouterr().out
     assert json.loads(record[record.index("{") :])["feasible"] is False
+    # A run that ended without a schedule proves nothing, unless its ray does.
+    library.certificate.has_schedule = False
+    assert run("certify", folder) == 1
+    library.certificate.ray_excess_kw = 2.0
+    assert run("certify", folder) == 3
 
 
 def test_certify_takes_a_schedule_from_elsewhere(library, folder, tmp_path):
