@@ -8,6 +8,7 @@ import pytest
 from macjax.fleet.blocks import over_blocks
 from macjax.fleet.operators import Projection, fleet_shadows, project
 from macjax.fleet.packing import pack
+from macjax.sets.soc_tube import near_shadow_prices
 from macjax.synthetic import fleet
 
 
@@ -32,7 +33,7 @@ def blockwise(batch, center, gain):
 
 @eqx.filter_jit
 def gathered(batch, center, gain, guess):
-    """u by `fleet_shadows` from a guess."""
+    """u and shadow prices by `fleet_shadows` from a guess."""
 
     def projection(block, center, gain):
         return Projection.of(block, center, gain, 0.0)
@@ -42,7 +43,7 @@ def gathered(batch, center, gain, guess):
     def one(_, block, center, gain, shadow):
         return None, projection(block, center, gain).energy(shadow)
 
-    return over_blocks(batch, one, None, center, gain, shadow)[1]
+    return over_blocks(batch, one, None, center, gain, shadow)[1], shadow
 
 
 def guesses(right, seed):
@@ -56,15 +57,55 @@ def guesses(right, seed):
     }
 
 
-@pytest.mark.parametrize("kind", ["hard", "random"])
-def test_gathered_lanes_give_the_same_energies(kind):
-    """Also where all lanes are left over, more than one block of them."""
-    packed = pack(fleet(500, kind=kind, seed=0))
+@eqx.filter_jit
+def left_over(batch, center, gain, guess):
+    """How many lanes are not done after the few passes from a guess."""
+
+    def one(count, block, center, gain, guess):
+        search = Projection.of(block, center, gain, 0.0).search()
+        _, done, _ = near_shadow_prices(*search, guess)
+        return count + jnp.sum(~done), None
+
+    zero = jnp.zeros((), jnp.int64)
+    return over_blocks(batch, one, zero, center, gain, guess)[0]
+
+
+@pytest.mark.parametrize(("evs", "kind"), [(850, "hard"), (500, "hard"), (9, "random")])
+def test_gathered_lanes_give_the_same_answers(evs, kind):
+    """From any guess, with blocks of padding or without."""
+    packed = pack(fleet(evs, kind=kind, seed=1))
     center, gain = state_of(packed, 0)
     energy, shadow = (np.asarray(x) for x in blockwise(packed.batch, center, gain))
     for name, guess in guesses(shadow, 0).items():
-        found = gathered(packed.batch, center, gain, jnp.asarray(guess))
+        found, prices = gathered(packed.batch, center, gain, jnp.asarray(guess))
         np.testing.assert_allclose(found, energy, rtol=0, atol=1e-11, err_msg=name)
+        check_prices(packed, prices, shadow, center, gain)
+
+
+def check_prices(packed, prices, shadow, center, gain):
+    """Shadow prices are the same where energy moves with them, and 0 on padding."""
+    limit = np.asarray(packed.batch.limit())
+    raw = np.asarray(center) + shadow[:, :, None] * np.asarray(gain)
+    moves = ((raw > 1e-9) & (raw < limit - 1e-9)).any(axis=2)
+    assert moves.any()
+    prices = np.asarray(prices)
+    np.testing.assert_allclose(prices[moves], shadow[moves], rtol=1e-9, atol=1e-9)
+    used = int(packed.batch.blocks[0])
+    assert np.all(prices[used:] == 0)
+
+
+def test_more_lanes_left_over_than_a_block_has():
+    """The cases above include a gathering in several rounds, with padding blocks."""
+    packed = pack(fleet(850, kind="hard", seed=1))
+    blocks, _, _, lanes = packed.batch.shape
+    assert int(packed.batch.blocks[0]) < blocks
+    center, gain = state_of(packed, 0)
+    _, shadow = blockwise(packed.batch, center, gain)
+    counts = {
+        name: int(left_over(packed.batch, center, gain, jnp.asarray(guess)))
+        for name, guess in guesses(np.asarray(shadow), 0).items()
+    }
+    assert counts["nonsense"] > lanes and counts["right"] < lanes
 
 
 def test_blocks_of_padding_are_left_out():
@@ -79,3 +120,17 @@ def test_blocks_of_padding_are_left_out():
     total, ones = over_blocks(packed.batch, count, jnp.zeros((), jnp.int32))
     assert int(total) == used
     np.testing.assert_array_equal(ones, np.arange(blocks) < used)
+
+
+def test_nobody_in_any_block():
+    """A fleet without vehicles: the total is as it was, and everything else 0."""
+    packed = pack(fleet(0, kind="random", seed=1))
+    center, gain = state_of(packed, 0)
+    energy, shadow = gathered(packed.batch, center, gain, packed.batch.weight)
+    assert not np.any(energy) and not np.any(shadow)
+
+    def count(total, block):
+        return total + 1, jnp.ones(())
+
+    total, ones = over_blocks(packed.batch, count, jnp.asarray(5))
+    assert int(total) == 5 and not np.any(ones)
