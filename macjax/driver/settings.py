@@ -52,6 +52,7 @@ class Settings:
             "on_infeasible": self.on_infeasible,
             "dtype": np.dtype(self.dtype).name,
             "vehicle_to_grid": self.vehicle_to_grid,
+            "devices": len(self.devices or [None]),
         }
 
 
