@@ -215,13 +215,9 @@ def _start(tube, low, high, trial) -> _Search:
 
 def _solve(search, response, tube, end, next_trial, most=MAX_PASSES) -> _Search:
     """Passes until every bracket has closed, at most `most`."""
-    dtype = tube.lower.dtype
-    finite_upper = jnp.where(jnp.isfinite(tube.upper), jnp.abs(tube.upper), 0)
-    finite_lower = jnp.where(jnp.isfinite(tube.lower), jnp.abs(tube.lower), 0)
-    scale = jnp.max(finite_upper, axis=0) + jnp.max(finite_lower, axis=0)
-    eps = jnp.finfo(dtype).eps
-    tolerance = 16 * eps * jnp.maximum(scale, 1e-3)
-    end = jnp.asarray(end, dtype)
+    eps = jnp.finfo(tube.lower.dtype).eps
+    tolerance = 16 * eps * jnp.maximum(_scale(tube), 1e-3)
+    end = jnp.asarray(end, tube.lower.dtype)
 
     def unfinished(search: _Search) -> Bool[Array, ""]:
         return jnp.any(search.low < search.high) & (search.passes < most)
@@ -229,8 +225,8 @@ def _solve(search, response, tube, end, next_trial, most=MAX_PASSES) -> _Search:
     def one_pass(search: _Search) -> _Search:
         total, slope = response(search.trial)
         # An energy is known no better than its price, to the last bit.
-        blur = 0.5 * eps * jnp.max(jnp.abs(search.trial * slope), axis=0)
-        sign = _compare(search, total, tube, (tolerance + blur)[None], end)
+        blur = 0.5 * eps * jnp.abs(search.trial * slope)
+        sign = _compare(search, total, tube, tolerance, blur, end)
         search = _cut(search, sign, tube, end)
         search = next_trial(search, total, slope)
         return search._replace(passes=search.passes + 1)
@@ -244,24 +240,46 @@ def _end_sign(search, end):
     return jnp.where(search.cut, 0, sign).astype(jnp.int8)
 
 
-def _compare(search, total, tube, tolerance, end):
-    """sign(lambda_k - trial_k) of every piece."""
+def _scale(tube: SocTube) -> Float[Array, "k v"]:
+    """Largest bound of each vehicle up to a piece, the size of its sums [kWh]."""
+
+    def finite(bound):
+        return jnp.where(jnp.isfinite(bound), jnp.abs(bound), 0)
+
+    def forward(before, piece):
+        size, last = piece
+        size = jnp.maximum(before, size)
+        return jnp.where(last, 0, size), size
+
+    sizes = finite(tube.lower) + finite(tube.upper)
+    return jax.lax.scan(forward, jnp.zeros_like(sizes[0]), (sizes, tube.last))[1]
+
+
+def _compare(search, total, tube, tolerance, blur, end):
+    """sign(lambda_k - trial_k) of every piece.
+
+    Bounds are met to `tolerance` and the largest `blur` of the vehicle so far.
+    """
 
     # A cut is an equality: both bounds are the value at the cut.
     lower = jnp.where(search.cut, search.bound, tube.lower)
     upper = jnp.where(search.cut, search.bound, tube.upper)
 
     def forward(before, piece):
-        total, lower, upper, last = piece
-        reached = before + total
-        return jnp.where(last, 0, jnp.clip(reached, lower, upper)), reached
+        (before, most_blur), (total, lower, upper, last, slack, blur) = before, piece
+        reached, most_blur = before + total, jnp.maximum(most_blur, blur)
+        slack = slack + most_blur
+        above = (reached < lower - slack).astype(jnp.int8)
+        below = (reached > upper + slack).astype(jnp.int8)
+        least = jnp.where(reached <= lower + slack, above, -1).astype(jnp.int8)
+        most = jnp.where(reached >= upper - slack, -below, 1).astype(jnp.int8)
+        after = jnp.where(last, 0, jnp.clip(reached, lower, upper))
+        return (after, jnp.where(last, 0, most_blur)), jnp.stack([least, most])
 
     zero = jnp.zeros_like(total[0])
-    _, reached = jax.lax.scan(forward, zero, (total, lower, upper, tube.last))
-    above = (reached < lower - tolerance).astype(jnp.int8)
-    below = (reached > upper + tolerance).astype(jnp.int8)
-    least = jnp.where(reached <= lower + tolerance, above, -1).astype(jnp.int8)
-    most = jnp.where(reached >= upper - tolerance, -below, 1).astype(jnp.int8)
+    pieces = (total, lower, upper, tube.last, tolerance, blur)
+    _, signs = jax.lax.scan(forward, (zero, zero), pieces)
+    least, most = signs[:, 0], signs[:, 1]
 
     def backward(following, piece):
         least, most, last, end_sign = piece

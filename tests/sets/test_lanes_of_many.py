@@ -145,15 +145,7 @@ def test_a_lane_takes_the_passes_of_its_slowest_vehicle(seed):
     assert together <= alone + 3
 
 
-LANE_ROUNDING = pytest.mark.xfail(
-    strict=True,
-    reason="bounds are compared to the rounding of the largest vehicle in the lane",
-)
-
-
-@pytest.mark.parametrize(
-    "dtype", [pytest.param(np.float32, marks=LANE_ROUNDING), np.float64]
-)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_small_vehicles_are_as_exact_beside_large_ones(dtype):
     """A bike beside lorries, 1000 times as large, keeps to its tube by its rounding."""
     worst = 0.0
