@@ -274,12 +274,17 @@ def _compare(search, total, tube, tolerance, blur, end):
         least = jnp.where(reached <= lower + slack, above, -1).astype(jnp.int8)
         most = jnp.where(reached >= upper - slack, -below, 1).astype(jnp.int8)
         after = jnp.where(last, 0, jnp.clip(reached, lower, upper))
-        return (after, jnp.where(last, 0, most_blur)), jnp.stack([least, most])
+        # Both signs in one byte: a second output would cost as much as the rest.
+        both = (least + jnp.int8(1)) | ((most + jnp.int8(1)) << jnp.int8(2))
+        return (after, jnp.where(last, 0, most_blur)), both
 
     zero = jnp.zeros_like(total[0])
     pieces = (total, lower, upper, tube.last, tolerance, blur)
-    _, signs = jax.lax.scan(forward, (zero, zero), pieces)
-    least, most = signs[:, 0], signs[:, 1]
+    _, both = jax.lax.scan(forward, (zero, zero), pieces)
+    least, most = (
+        (both & jnp.int8(3)) - jnp.int8(1),
+        (both >> jnp.int8(2)) - jnp.int8(1),
+    )
 
     def backward(following, piece):
         least, most, last, end_sign = piece
