@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from macjax._errors import CheckpointError as CheckpointError
+from macjax._errors import CheckpointWarning as CheckpointWarning
 from macjax._errors import DataError as DataError
 from macjax._errors import MacjaxError as MacjaxError
 from macjax._errors import SettingsError as SettingsError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from macjax._program import use_all_cores as use_all_cores
     from macjax.certificate import Certificate as Certificate
     from macjax.certificate import certify as certify
+    from macjax.driver import resume as resume
     from macjax.driver import solve as solve
     from macjax.examples import example as example
     from macjax.examples import example_assumptions as example_assumptions
@@ -48,6 +50,7 @@ _HOMES = {
     "use_all_cores": "_program",
     "Certificate": "certificate",
     "certify": "certificate",
+    "resume": "driver",
     "solve": "driver",
     "example": "examples",
     "example_assumptions": "examples",
@@ -64,6 +67,7 @@ _HOMES = {
 __all__ = [
     "Certificate",
     "CheckpointError",
+    "CheckpointWarning",
     "DataError",
     "EnergyCost",
     "FeederCapacity",
@@ -85,6 +89,7 @@ __all__ = [
     "example_assumptions",
     "objectives",
     "plots",
+    "resume",
     "solve",
     "synthetic",
     "use_all_cores",

@@ -27,6 +27,10 @@ class CheckpointError(MacjaxError):
     """A checkpoint is damaged or belongs to another problem."""
 
 
+class CheckpointWarning(UserWarning):
+    """A checkpoint could not be written or read; the run goes on without it."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Fault:
     """One broken rule in one column of one table.

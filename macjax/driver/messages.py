@@ -21,13 +21,13 @@ TO_DO = {
     Status.solved: "",
     Status.infeasible: "Raise these capacities, add chargers elsewhere, or use "
     "PeakOverload() to see the upgrade that is needed.",
-    Status.iteration_limit: "Raise max_iterations, or go on with warm_start=.",
-    Status.time_limit: "Raise time_limit, or go on with warm_start=.",
+    Status.iteration_limit: "Raise max_iterations, or go on with {go_on}.",
+    Status.time_limit: "Raise time_limit, or go on with {go_on}.",
     Status.nonfinite: "Check the magnitudes of powers, energies and costs; "
     "dtype='float64' has more room.",
     Status.stalled: "Use dtype='float64' if it was not, or accept a larger gap; "
     "schedule and bound are valid.",
-    Status.interrupted: "Schedule and bound so far are valid; go on with warm_start=.",
+    Status.interrupted: "Schedule and bound so far are valid; go on with {go_on}.",
 }
 
 
@@ -38,6 +38,7 @@ def message_for(
     interval: tuple[float, float] = (0.0, 0.0),
     feeders: Iterable = (),
     vehicles: Iterable = (),
+    can_resume: bool = False,
 ) -> str:
     """What happened and what to do.
 
@@ -48,6 +49,7 @@ def message_for(
         interval: lower bound and objective [currency].
         feeders: ids of the feeders whose capacities cannot hold.
         vehicles: ids of vehicles with numbers that are not finite.
+        can_resume: whether there is a checkpoint from which the run can go on.
     """
     vehicles = list(vehicles)
     text = WHAT[status].format(
@@ -60,7 +62,9 @@ def message_for(
         max_iterations=settings.max_iterations,
         time_limit=settings.time_limit or 0.0,
     )
-    return f"{text} {TO_DO[status]}".strip()
+    go_on = f"macjax.resume({str(settings.checkpoint)!r})"
+    to_do = TO_DO[status].format(go_on=go_on if can_resume else "warm_start=")
+    return f"{text} {to_do}".strip()
 
 
 def _some(ids: list, noun: str) -> str:

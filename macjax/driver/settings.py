@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import numbers
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,8 @@ class Settings:
         progress: True, False, None or a callable.
         vehicle_to_grid: False leaves `discharge_kw` out of account.
         devices: JAX devices over which vehicles are spread; None is the default one.
+        checkpoint: folder of the checkpoints, or None.
+        checkpoint_every: seconds between two checkpoints.
     """
 
     gap: float
@@ -41,6 +44,8 @@ class Settings:
     progress: Any
     vehicle_to_grid: bool | None
     devices: tuple[Any, ...] | None
+    checkpoint: str | os.PathLike | None
+    checkpoint_every: float
 
     def record(self) -> dict:
         """The settings as plain values, to travel with the result."""
@@ -53,6 +58,8 @@ class Settings:
             "dtype": np.dtype(self.dtype).name,
             "vehicle_to_grid": self.vehicle_to_grid,
             "devices": len(self.devices or [None]),
+            "checkpoint": self.checkpoint is not None,
+            "checkpoint_every": self.checkpoint_every,
         }
 
 
@@ -66,6 +73,8 @@ def check_settings(
     progress=None,
     vehicle_to_grid=None,
     devices=None,
+    checkpoint=None,
+    checkpoint_every=60.0,
     **unknown,
 ) -> Settings:
     """`Settings`, or a SettingsError that says what is accepted."""
@@ -98,6 +107,7 @@ def check_settings(
         raise SettingsError(
             f"progress must be True, False, None or a callable, not {progress!r}"
         )
+    _check_checkpoint(checkpoint, checkpoint_every)
     return Settings(
         gap=float(gap),
         max_iterations=int(max_iterations),
@@ -108,7 +118,23 @@ def check_settings(
         progress=progress,
         vehicle_to_grid=vehicle_to_grid,
         devices=devices,
+        checkpoint=checkpoint,
+        checkpoint_every=float(checkpoint_every),
     )
+
+
+def _check_checkpoint(folder, every) -> None:
+    """Raise unless checkpoints have a place and a time."""
+    if folder is not None and (
+        not isinstance(folder, str | os.PathLike) or not os.fspath(folder)
+    ):
+        raise SettingsError(f"checkpoint must be a folder or None, not {folder!r}")
+    if not _is_number(every) or not 0 <= every < math.inf:
+        raise SettingsError(
+            f"checkpoint_every must be seconds of at least 0, not {every!r}"
+        )
+    if folder is not None and jax.process_count() > 1:
+        raise SettingsError("checkpoint: a run of several processes has none yet")
 
 
 def _devices(devices) -> tuple[Any, ...] | None:

@@ -5,9 +5,9 @@ from the raw tables in float64. `solved` is the certificate's word.
 """
 
 import dataclasses
-import time
-from collections.abc import Sequence
-from typing import Any
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -15,10 +15,27 @@ import pandas as pd
 
 from macjax._errors import SettingsError
 from macjax._status import Status
+from macjax._version import __version__
 from macjax.certificate import Certifier, relative_gap
+from macjax.driver.checkpoints import (
+    Checkpoints,
+    check_space,
+    new_folder,
+    terms_digest,
+    write_problem,
+)
+from macjax.driver.clock import Clock
 from macjax.driver.interrupt import Interruption
+from macjax.driver.lock import locked
 from macjax.driver.messages import message_for
-from macjax.driver.progress import Progress, compile_seconds
+from macjax.driver.progress import Progress
+from macjax.driver.run_record import (
+    Layout,
+    looks_from_record,
+    looks_to_record,
+    run_from_record,
+    run_to_record,
+)
 from macjax.driver.settings import Settings, check_settings
 from macjax.driver.shortfall import apply_policy, infeasible_frame
 from macjax.driver.warm_start import WarmStart, warm_tables
@@ -28,6 +45,7 @@ from macjax.fleet.unpack import energies_of, plan_of
 from macjax.objectives import PeakOverload
 from macjax.objectives.compile import FeederTermsData, feeder_terms
 from macjax.results import Solution
+from macjax.results.summary import versions
 from macjax.scenario import Scenario
 from macjax.scenario.plan import Plan
 from macjax.solvers.hard_limits import (
@@ -36,7 +54,7 @@ from macjax.solvers.hard_limits import (
     search_terms,
     within_terms,
 )
-from macjax.solvers.mac import Run, feasible_start
+from macjax.solvers.mac import Look, Run, feasible_start
 from macjax.solvers.problem import build_problem
 
 TIGHTER = 0.5  # the run's own gap is lowered by this if the certificate disagrees
@@ -54,6 +72,8 @@ def solve(
     progress=None,
     vehicle_to_grid: bool | None = None,
     devices: Sequence[Any] | None = None,
+    checkpoint: str | os.PathLike | None = None,
+    checkpoint_every: float = 60.0,
 ) -> Solution:
     """Least feeder upgrades over all schedules that serve every trip, with a proof.
 
@@ -76,6 +96,9 @@ def solve(
         vehicle_to_grid: False leaves `discharge_kw` out of account.
         devices: JAX devices over which the vehicles are spread; None takes all of the
             default kind.
+        checkpoint: a new folder for checkpoints, from which `resume` goes on; one is
+            also written at the end. None writes nothing.
+        checkpoint_every: seconds between two checkpoints; 0 is after every step.
 
     Returns:
         A `Solution`; `.status` says how it ended and `.message` what to do. Wrong data
@@ -93,6 +116,8 @@ def solve(
         progress=progress,
         vehicle_to_grid=vehicle_to_grid,
         devices=devices,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
     )
 
 
@@ -104,22 +129,35 @@ def solve_tube(scenario, objective=None, *, tube="mobility", **given) -> Solutio
             f"scenario must be a macjax.Scenario, not {type(scenario).__name__}; "
             "Scenario.read(folder) gives one"
         )
-    clock = _Clock(settings.time_limit)
+    if settings.checkpoint is not None and tube != "mobility":
+        raise SettingsError(f"checkpoint: not for the method '{tube}'")
+    clock = Clock(settings.time_limit)
     scenario.validate(vehicle_to_grid=settings.vehicle_to_grid)
     objective = PeakOverload() if objective is None else objective
-    data = feeder_terms(objective, scenario)
     warm = None
     if settings.warm_start is not None:
         warm = warm_tables(scenario, settings.warm_start)
+    work = prepare(scenario, objective, tube, settings, clock)
+    if settings.checkpoint is None:
+        return work.solve(warm)
+    folder = new_folder(settings.checkpoint)
+    with locked(folder):
+        write_problem(folder, scenario, objective)
+        work.keep_checkpoints(folder)
+        return work.solve(warm)
+
+
+def prepare(scenario, objective, tube: str, settings: Settings, clock: Clock) -> "Work":
+    """What is checked and computed on the host before a solve."""
+    data = feeder_terms(objective, scenario)
     clock.lap("read")
     chains = charging_chains(scenario, tube)
     short = chains.shortfall
     chains, dropped = apply_policy(scenario, chains, settings.on_infeasible)
-    work = _Work(scenario, objective, data, chains, tube, settings, clock)
+    work = Work(scenario, objective, data, chains, tube, settings, clock)
     work.infeasible = infeasible_frame(scenario, short)
     work.dropped = dropped
-    with Interruption() as work.interruption, jax.enable_x64(True):
-        return work.solve(warm)
+    return work
 
 
 def _first(*values):
@@ -127,35 +165,11 @@ def _first(*values):
     return next((value for value in values if value is not None), None)
 
 
-class _Clock:
-    """Seconds since the start, by phase, and what is left of the time limit."""
+class Left(NamedTuple):
+    """Where an earlier part of a run left it: a checkpoint."""
 
-    def __init__(self, limit: float | None):
-        self.limit, self.laps = limit, {}
-        self.began = self.last = time.monotonic()
-        self.compiled = compile_seconds()
-
-    def __call__(self) -> float:
-        return time.monotonic() - self.began
-
-    def lap(self, name: str) -> None:
-        now = time.monotonic()
-        self.laps[name] = self.laps.get(name, 0.0) + now - self.last
-        self.last = now
-
-    @property
-    def is_over(self) -> bool:
-        return self.limit is not None and self() >= self.limit
-
-    def seconds(self) -> dict[str, float]:
-        # Programs are compiled when they first run, most of them in the iteration.
-        compiled = compile_seconds() - self.compiled
-        iterating = max(self.laps.get("solve", 0.0) - compiled, 0.0)
-        return self.laps | {
-            "compile": compiled,
-            "solve": iterating,
-            "total": self(),
-        }
+    record: Mapping
+    arrays: Mapping[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,22 +183,44 @@ class _Certified:
     gap: float
 
 
-class _Work:
-    """One solve: the prepared pieces, the loop, and the solution at the end."""
+class Work:
+    """One solve: the prepared pieces, the loop, and the solution at the end.
+
+    Where it stands, beside the run: `ease`, the one of the search for hard limits;
+    `met`, with which ease and gap they were met; `wanted`, the gap of the run;
+    `past`, the looks of the runs before.
+    """
 
     def __init__(self, scenario, objective, data, chains, tube, settings, clock):
         self.scenario, self.objective, self.data = scenario, objective, data
         self.chains, self.tube = chains, tube
         self.settings: Settings = settings
-        self.clock: _Clock = clock
+        self.clock: Clock = clock
         self.infeasible: pd.DataFrame | None = None
         self.dropped: list = []
         self.ray: np.ndarray | None = None
-        self.runs: list[Run] = []
+        self.run: Run | None = None
+        self.past: list[Look] = []
+        self.ease, self.met, self.wanted = 0, None, settings.gap
+        self.left: Left | None = None
+        self.resumed = 0
+        self.checkpoints: Checkpoints | None = None
+        self.terms = ""
         self.interruption = Interruption()
         self.progress = Progress(settings.progress, settings.gap, clock)
 
-    def solve(self, warm) -> Solution:
+    def keep_checkpoints(self, folder, read=None) -> None:
+        """Write checkpoints to a folder from which `read` was read, if any."""
+        every = self.settings.checkpoint_every
+        self.checkpoints = Checkpoints(folder, every, self.snapshot, self.clock, read)
+        self.terms = terms_digest(self.data)
+
+    def solve(self, warm: WarmStart | None = None, left: Left | None = None):
+        """The solution: from the start, or from where an earlier part left the run."""
+        with Interruption() as self.interruption, jax.enable_x64(True):
+            return self._solve(warm, left)
+
+    def _solve(self, warm, left) -> Solution:
         """Pack, iterate, certify."""
         self.fleet = self._pack(self.settings.dtype)
         self.clock.lap("pack")
@@ -195,20 +231,77 @@ class _Work:
             terms=self.data,
         )
         self.clock.lap("certify")
-        energy, price = self._start(warm)
+        if self.checkpoints is not None:
+            self.layout = Layout(self.fleet)
+            size = self.layout.bytes_of(self.settings.dtype)
+            check_space(self.checkpoints.folder, size)
+        if left is None:
+            energy, self.price = self._start(warm)
+        else:
+            energy, self.price = self._go_back(left)
         status = None
         try:
-            if self.data.hard.any():
+            if self.data.hard.any() and self.met is None:
                 status, energy = self._meet_limits(energy)
             if status is None:
                 unmanaged = self.certifier.unmanaged_objective
-                run = self._new_run(self.data, unmanaged)
-                run.init(energy, price)
+                run = self._begin(self.data, unmanaged, energy, self.price)
                 status = self._iterate(run)
         except KeyboardInterrupt:
             status = Status.interrupted
+        if self.checkpoints is not None:
+            self.checkpoints.end(status)
         self.clock.lap("solve")
         return self._finish(status)
+
+    def snapshot(self, run: Run) -> tuple[dict, dict]:
+        """All that a later part of the run needs: record and arrays."""
+        record, arrays = run_to_record(run, self.layout)
+        about = {
+            "macjax": __version__,
+            "versions": versions(),
+            "scenario": self.scenario.fingerprint,
+            "terms": self.terms,
+            "device": self.device,
+            "devices": self.devices,
+            "settings": self.settings.record(),
+            "vehicle_to_grid": self.vehicle_to_grid,
+            "resumed": self.resumed,
+            "clock": self.clock.record(),
+            "place": {"ease": self.ease, "met": self.met, "wanted": self.wanted},
+            "past": looks_to_record(self.past),
+            "run": record,
+        }
+        price = self.price
+        return about, arrays | {"start.price": lambda: np.asarray(price)}
+
+    def _go_back(self, left: Left):
+        """Where a checkpoint was written; the run itself comes back in `_begin`."""
+        record, place = left.record, left.record["place"]
+        self.left, self.resumed = left, record["resumed"] + 1
+        self.past = looks_from_record(record["past"])
+        self.ease = place["ease"]
+        if place["met"] is not None:
+            self._hold_limits(*place["met"])
+        if record["settings"]["gap"] == self.settings.gap:
+            self.wanted = place["wanted"]
+        return None, put_whole(left.arrays["start.price"], self.fleet.batch.mesh)
+
+    @property
+    def device(self) -> str:
+        """What kind of device computes."""
+        return (self.settings.devices or jax.devices())[0].device_kind
+
+    @property
+    def devices(self) -> int:
+        """How many of them."""
+        mesh = self.fleet.batch.mesh
+        return 1 if mesh is None else mesh.size
+
+    @property
+    def vehicle_to_grid(self) -> bool | None:
+        """The flag of the solve, or else of the scenario."""
+        return _first(self.settings.vehicle_to_grid, self.scenario.vehicle_to_grid)
 
     def _pack(self, dtype) -> Fleet:
         return pack(self.scenario, self.chains, dtype, self.settings.devices)
@@ -228,26 +321,39 @@ class _Work:
             put_whole(table.astype(dtype), mesh),
         )
 
-    def _new_run(self, data: FeederTermsData, unmanaged: float) -> Run:
+    def _begin(self, data: FeederTermsData, unmanaged: float, energy, price) -> Run:
+        """A new run from energies and prices, or the one that a checkpoint holds."""
         problem = build_problem(self.fleet, data, self.settings.dtype)
-        done = self.runs[-1].iteration if self.runs else 0
-        run = Run(problem, unmanaged, self.clock, iteration=done)
-        self.runs.append(run)
-        return run
+        if self.left is not None:
+            record, arrays = self.left.record["run"], self.left.arrays
+            self.left = None
+            self.run = run_from_record(
+                record, arrays, self.layout, problem, unmanaged, self.clock
+            )
+        else:
+            done = 0 if self.run is None else self.run.iteration
+            self.past += [] if self.run is None else self.run.history
+            self.run = Run(problem, unmanaged, self.clock, iteration=done)
+            self.run.init(energy, price)
+        if self.checkpoints is not None:
+            self.checkpoints.after(self.run)
+        return self.run
 
     def _meet_limits(self, energy):
         """Hard limits first: a schedule that holds them, or a ray that none does."""
         shape = (self.fleet.table_feeders, self.fleet.slots)
-        for ease in EASES:
-            run = self._new_run(search_terms(self.data, ease), 0.0)
+        for nth, ease in list(enumerate(EASES))[self.ease :]:
+            self._leave_run()
+            self.ease = nth
             price = np.zeros(shape, self.settings.dtype)
-            run.init(energy, put_whole(price, self.fleet.batch.mesh))
+            price = put_whole(price, self.fleet.batch.mesh)
+            run = self._begin(search_terms(self.data, ease), 0.0, energy, price)
             status = None
             while status is None:
                 energy = run.energy
                 share = largest_share(self.data, self._feeder_rows(run.load))
                 if share <= ease.accepted:
-                    self.data = within_terms(self.data, ease, self.settings.gap)
+                    self._hold_limits(nth, self.settings.gap)
                     return None, energy
                 if run.best_bound > 0:
                     ray = self._feeder_rows(run.best_price)
@@ -259,6 +365,16 @@ class _Work:
                 return status, energy
         return Status.stalled, energy
 
+    def _hold_limits(self, nth: int, gap: float) -> None:
+        """The limits were met with an ease; hold them in a solve to a gap."""
+        self._leave_run()
+        self.met = nth, gap
+        self.data = within_terms(self.data, EASES[nth], gap)
+
+    def _leave_run(self) -> None:
+        if self.checkpoints is not None:
+            self.checkpoints.leave()
+
     def _next(self, run: Run, wanted: float) -> Status | None:
         """How the run ends here, or None after one more step."""
         status = run.terminate(wanted, self.settings.max_iterations)
@@ -268,14 +384,18 @@ class _Work:
             status = Status.time_limit
         self.progress(run)
         if status is None:
-            run.step(self.settings.max_iterations - run.iteration)
+            left = self.settings.max_iterations - run.iteration
+            if self.checkpoints is not None:
+                self.checkpoints.before(run, left)
+            run.step(left)
+            if self.checkpoints is not None:
+                self.checkpoints.after(run)
         return status
 
     def _iterate(self, run: Run) -> Status:
         """Step until the certificate, or something else, ends the run."""
-        wanted = self.settings.gap
         while True:
-            status = self._next(run, wanted)
+            status = self._next(run, self.wanted)
             if status is None:
                 continue
             if status != Status.solved:
@@ -287,7 +407,7 @@ class _Work:
                 return status
             if run.gap == 0:  # the run sees nothing left to do in its precision
                 return Status.stalled
-            wanted = TIGHTER * min(wanted, run.gap)
+            self.wanted = TIGHTER * min(self.wanted, run.gap)
 
     def _feeder_rows(self, table) -> np.ndarray:
         """The rows of a padded table that are feeders, in float64."""
@@ -314,8 +434,7 @@ class _Work:
 
     def _finish(self, status: Status) -> Solution:
         """The solution from the last run, or the proof that there is none."""
-        run = self.runs[-1] if self.runs else None
-        settings = self.settings
+        run, settings = self.run, self.settings
         found: dict[str, Any] = {"plan": None}
         gap, bad, interval = None, [], (0.0, 0.0)
         has_plan = run is not None and run.best_energy is not None
@@ -325,26 +444,24 @@ class _Work:
             found, interval = vars(best), (best.lower_bound, best.objective)
             self.progress.close(status, best.objective, best.lower_bound, gap)
             self.clock.lap("certify")
-        looks = [vars(look) for each in self.runs for look in each.history]
+        looks = self.past + ([] if run is None else run.history)
         record = {
-            "device": (self.settings.devices or jax.devices())[0].device_kind,
-            "devices": 1
-            if self.fleet.batch.mesh is None
-            else self.fleet.batch.mesh.size,
+            "device": self.device,
+            "devices": self.devices,
             "padding_share": self.fleet.waste,
-            "vehicle_to_grid": _first(
-                settings.vehicle_to_grid, self.scenario.vehicle_to_grid
-            ),
+            "vehicle_to_grid": self.vehicle_to_grid,
+            "resumed": self.resumed,
         }
+        can_resume = self.checkpoints is not None and bool(self.checkpoints.kept)
         return Solution(
             scenario=self.scenario,
             status=status,
             message=message_for(
-                status, settings, gap, interval, self._ray_feeders(), bad
+                status, settings, gap, interval, self._ray_feeders(), bad, can_resume
             ),
             unmanaged_objective=self.certifier.unmanaged_objective,
             iterations=run.iteration if run is not None else 0,
-            history=pd.DataFrame(looks),
+            history=pd.DataFrame([vars(look) for look in looks]),
             seconds=self.clock.seconds(),
             objective_spec=self.objective,
             method="mac" if self.tube == "mobility" else self.tube,

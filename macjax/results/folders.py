@@ -77,7 +77,7 @@ def replace_folder(
         for name in keep:
             _copy(folder / name, part / name)
         fill(part)
-        _flush_tree(part)
+        flush_tree(part)
         _swap(part, folder)
     except OSError as error:
         raise SettingsError(_cannot_write(folder, error)) from error
@@ -98,7 +98,7 @@ def _swap(part: Path, folder: Path) -> None:
         if previous.exists():
             previous.rename(folder)
         raise
-    _flush(folder.parent)
+    flush(folder.parent)
     shutil.rmtree(previous, ignore_errors=True)
 
 
@@ -109,15 +109,16 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
 
 
-def _flush_tree(folder: Path) -> None:
+def flush_tree(folder: Path) -> None:
+    """Have the system write a folder and all that is in it to disk."""
     for root, _, names in os.walk(folder):
         for name in names:
             if not os.path.islink(path := os.path.join(root, name)):
-                _flush(Path(path))
-        _flush(Path(root))
+                flush(Path(path))
+        flush(Path(root))
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Have the system write a file or a folder to disk, where it can."""
     if os.name == "nt":
         return

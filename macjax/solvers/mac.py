@@ -192,6 +192,12 @@ class Run:
             self.look()
             self._choose()
 
+    def is_cut(self, most_iterations: int) -> bool:
+        """Whether so few iterations may make the next step shorter than it would be."""
+        if self.phase == "admm":
+            return most_iterations < CHUNK
+        return most_iterations - 1 < newton.NEWTON_STEPS
+
     def _admm(self, iterations: int) -> None:
         count = jnp.asarray(iterations, jnp.int32)
         self.state, self.energy, self.load = admm_chunk(self.problem, self.state, count)
