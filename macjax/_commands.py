@@ -35,6 +35,7 @@ FIGURES, TABLE = "figures", "comparison.csv"
 SOLVER_OPTIONS = ("gap", "max_iterations", "time_limit", "dtype", "warm_start")
 RUN_OPTIONS = ("methods", "objective", "on_infeasible", *SOLVER_OPTIONS)
 RUN_OPTIONS += ("vehicle_to_grid", "tariff")
+RESUME_OPTIONS = ("gap", "max_iterations", "time_limit", "checkpoint_every")
 
 
 def exit_code(*solutions) -> int:
@@ -63,7 +64,19 @@ def validate(args) -> int:
 
 def solve(args) -> int:
     """Coordinate the charging of a scenario and certify it."""
+    if args.checkpoint is None and args.checkpoint_every is not None:
+        raise SettingsError("--checkpoint-every: without meaning without --checkpoint")
     return _one(args, "mac")
+
+
+def resume(args) -> int:
+    """Go on with an interrupted solve from its checkpoints."""
+    import macjax
+
+    out = _solution_folder(args.out, args.input)
+    given = {name: getattr(args, name) for name in RESUME_OPTIONS}
+    solution = macjax.resume(args.input, progress=_progress(args), **given)
+    return _write_and_show(args, solution, out)
 
 
 def baseline(args) -> int:
@@ -194,15 +207,32 @@ def _certify_schedule(args):
 
 def _one(args, method: str) -> int:
     """Run one method on the scenario, write and show its solution."""
-    out = Path(args.out) if args.out else None
-    if out:
-        check_output(out)
+    out = _solution_folder(args.out, getattr(args, "checkpoint", None))
     _check_options(args, (method,))
     job = _job(args)
     request = _request(args, job)
     scenario = job.build_scenario()
     announce(scenario, args.quiet)
     (solution,) = run_methods((method,), scenario, request, quiet=True)
+    return _write_and_show(args, solution, out)
+
+
+def _solution_folder(given: str | None, checkpoint: str | None) -> Path | None:
+    """Where the solution goes, after a check that it can be written there."""
+    if given is None:
+        return None
+    out = Path(given)
+    place = check_output(out)
+    if checkpoint and Path(checkpoint).expanduser().resolve().is_relative_to(place):
+        raise SettingsError(
+            f"checkpoints in '{checkpoint}' and the solution in '{out}': name two "
+            "folders of which the second does not hold the first"
+        )
+    return out
+
+
+def _write_and_show(args, solution, out: Path | None) -> int:
+    """Write the solution of a run if it has a place, show it; the exit code."""
     try:
         if out:
             solution.write(out)
@@ -227,6 +257,9 @@ def _request(args, job: Job) -> Request:
     settings = check_solve_settings(job.solve, str(job.source))
     if "warm_start" in settings:
         settings["warm_start"] = macjax.Solution.read(Path(settings["warm_start"]))
+    for name in ("checkpoint", "checkpoint_every"):
+        if getattr(args, name, None) is not None:
+            settings[name] = getattr(args, name)
     tariff = getattr(args, "tariff", None)
     return Request(job.build_objective(), settings, tariff, _progress(args))
 

@@ -98,6 +98,11 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def note_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """A warning as one line on stderr, in place of `warnings.showwarning`."""
+    note(f"{category.__name__}: {message}")
+
+
 def number_text(value) -> str:
     """A number for people: thousands by comma, as many digits as tell something."""
     value = json_value(value)

@@ -1,6 +1,7 @@
 """The arguments of the command `macjax`, checked as far as they can be alone."""
 
 import argparse
+import math
 from collections.abc import Callable
 
 from macjax._commands import (
@@ -9,6 +10,7 @@ from macjax._commands import (
     compare,
     demo,
     plot,
+    resume,
     solve,
     validate,
 )
@@ -59,6 +61,17 @@ def folder(text: str) -> str:
     return text
 
 
+def seconds(text: str) -> float:
+    """A number of seconds that is finite and at least 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be seconds of at least 0, not '{text}'")
+    return value
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; each sets `run`."""
     parser = argparse.ArgumentParser(
@@ -78,7 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def add_scenario_commands(commands) -> None:
-    """validate, solve, baseline: one scenario in."""
+    """validate, solve, resume, baseline: one scenario in."""
     command = add_command(commands, "validate", validate)
     command.add_argument("input", help=INPUT_HELP)
     add_vehicle_to_grid(command)
@@ -87,6 +100,19 @@ def add_scenario_commands(commands) -> None:
     command.add_argument("input", help=INPUT_HELP)
     add_out(command)
     add_solver_options(command)
+    command.add_argument(
+        "--checkpoint",
+        type=folder,
+        metavar="FOLDER",
+        help="new folder for checkpoints, from which 'macjax resume' goes on",
+    )
+    add_checkpoint_every(command, "default 60")
+
+    command = add_command(commands, "resume", resume)
+    command.add_argument("input", type=folder, help="folder of checkpoints")
+    add_out(command)
+    add_limits(command)
+    add_checkpoint_every(command, "default as it was")
 
     command = add_command(commands, "baseline", baseline)
     command.add_argument("input", help=INPUT_HELP)
@@ -187,11 +213,26 @@ def add_vehicle_to_grid(command) -> None:
 def add_solver_options(command) -> None:
     """The arguments of macjax.solve; those after the objective are for a solver."""
     add_objective(command)
-    command.add_argument("--gap", type=setting("gap"), help="certified gap to reach")
-    command.add_argument("--max-iterations", type=setting("max_iterations"))
-    command.add_argument("--time-limit", type=setting("time_limit"), metavar="SECONDS")
+    add_limits(command)
     command.add_argument("--dtype", choices=DTYPES)
     command.add_argument(
         "--warm-start", metavar="SOLUTION", help="folder of a solution"
     )
     add_vehicle_to_grid(command)
+
+
+def add_limits(command) -> None:
+    """When a solve ends."""
+    command.add_argument("--gap", type=setting("gap"), help="certified gap to reach")
+    command.add_argument("--max-iterations", type=setting("max_iterations"))
+    command.add_argument("--time-limit", type=setting("time_limit"), metavar="SECONDS")
+
+
+def add_checkpoint_every(command, default: str) -> None:
+    """--checkpoint-every."""
+    command.add_argument(
+        "--checkpoint-every",
+        type=seconds,
+        metavar="SECONDS",
+        help=f"time between two checkpoints; {default}",
+    )

@@ -120,13 +120,8 @@ def newest(folder: Path) -> tuple[Path, dict, dict[str, np.ndarray]]:
 
     A damaged one is told by a CheckpointWarning and the one before is taken.
     """
-    paths = checkpoint_files(folder)
-    if not paths:
-        raise CheckpointError(
-            f"'{folder}' holds no checkpoint; start the run again with macjax.solve"
-        )
     reasons = []
-    for path in reversed(paths):
+    for path in reversed(checkpoint_files(folder)):
         try:
             found = (path, *read_file(path))
         except DamagedError as error:

@@ -8,11 +8,18 @@ from typing import Any
 
 from macjax._errors import CheckpointError
 from macjax._version import __version__
-from macjax.driver.checkpoints import newest, read_problem, terms_digest, warn
+from macjax.driver.checkpoints import (
+    checkpoint_files,
+    newest,
+    read_problem,
+    terms_digest,
+    warn,
+)
 from macjax.driver.clock import Clock
 from macjax.driver.lock import locked
+from macjax.driver.parts import Left
 from macjax.driver.settings import Settings, check_settings
-from macjax.driver.solve import Left, Work, prepare
+from macjax.driver.solve import Work, prepare
 from macjax.results import Solution
 from macjax.results.folders import resolved
 from macjax.results.summary import versions
@@ -53,6 +60,10 @@ def resume(
     folder = resolved(checkpoint)
     if not folder.is_dir():
         raise CheckpointError(f"'{folder}' is not a folder; there is nothing to resume")
+    if not checkpoint_files(folder):
+        raise CheckpointError(
+            f"'{folder}' holds no checkpoint; start the run again with macjax.solve"
+        )
     given = {
         "gap": gap,
         "max_iterations": max_iterations,

@@ -5,9 +5,10 @@ from the raw tables in float64. `solved` is the certificate's word.
 """
 
 import dataclasses
+import functools
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,7 +16,6 @@ import pandas as pd
 
 from macjax._errors import SettingsError
 from macjax._status import Status
-from macjax._version import __version__
 from macjax.certificate import Certifier, relative_gap
 from macjax.driver.checkpoints import (
     Checkpoints,
@@ -28,14 +28,9 @@ from macjax.driver.clock import Clock
 from macjax.driver.interrupt import Interruption
 from macjax.driver.lock import locked
 from macjax.driver.messages import message_for
+from macjax.driver.parts import Left, go_back, snapshot
 from macjax.driver.progress import Progress
-from macjax.driver.run_record import (
-    Layout,
-    looks_from_record,
-    looks_to_record,
-    run_from_record,
-    run_to_record,
-)
+from macjax.driver.run_record import Layout, run_from_record
 from macjax.driver.settings import Settings, check_settings
 from macjax.driver.shortfall import apply_policy, infeasible_frame
 from macjax.driver.warm_start import WarmStart, warm_tables
@@ -45,7 +40,6 @@ from macjax.fleet.unpack import energies_of, plan_of
 from macjax.objectives import PeakOverload
 from macjax.objectives.compile import FeederTermsData, feeder_terms
 from macjax.results import Solution
-from macjax.results.summary import versions
 from macjax.scenario import Scenario
 from macjax.scenario.plan import Plan
 from macjax.solvers.hard_limits import (
@@ -165,13 +159,6 @@ def _first(*values):
     return next((value for value in values if value is not None), None)
 
 
-class Left(NamedTuple):
-    """Where an earlier part of a run left it: a checkpoint."""
-
-    record: Mapping
-    arrays: Mapping[str, np.ndarray]
-
-
 @dataclasses.dataclass(frozen=True)
 class _Certified:
     """The best of a run as the certificate sees it."""
@@ -211,8 +198,8 @@ class Work:
 
     def keep_checkpoints(self, folder, read=None) -> None:
         """Write checkpoints to a folder from which `read` was read, if any."""
-        every = self.settings.checkpoint_every
-        self.checkpoints = Checkpoints(folder, every, self.snapshot, self.clock, read)
+        every, take = self.settings.checkpoint_every, functools.partial(snapshot, self)
+        self.checkpoints = Checkpoints(folder, every, take, self.clock, read)
         self.terms = terms_digest(self.data)
 
     def solve(self, warm: WarmStart | None = None, left: Left | None = None):
@@ -238,7 +225,7 @@ class Work:
         if left is None:
             energy, self.price = self._start(warm)
         else:
-            energy, self.price = self._go_back(left)
+            energy, self.price = go_back(self, left)
         status = None
         try:
             if self.data.hard.any() and self.met is None:
@@ -253,39 +240,6 @@ class Work:
             self.checkpoints.end(status)
         self.clock.lap("solve")
         return self._finish(status)
-
-    def snapshot(self, run: Run) -> tuple[dict, dict]:
-        """All that a later part of the run needs: record and arrays."""
-        record, arrays = run_to_record(run, self.layout)
-        about = {
-            "macjax": __version__,
-            "versions": versions(),
-            "scenario": self.scenario.fingerprint,
-            "terms": self.terms,
-            "device": self.device,
-            "devices": self.devices,
-            "settings": self.settings.record(),
-            "vehicle_to_grid": self.vehicle_to_grid,
-            "resumed": self.resumed,
-            "clock": self.clock.record(),
-            "place": {"ease": self.ease, "met": self.met, "wanted": self.wanted},
-            "past": looks_to_record(self.past),
-            "run": record,
-        }
-        price = self.price
-        return about, arrays | {"start.price": lambda: np.asarray(price)}
-
-    def _go_back(self, left: Left):
-        """Where a checkpoint was written; the run itself comes back in `_begin`."""
-        record, place = left.record, left.record["place"]
-        self.left, self.resumed = left, record["resumed"] + 1
-        self.past = looks_from_record(record["past"])
-        self.ease = place["ease"]
-        if place["met"] is not None:
-            self._hold_limits(*place["met"])
-        if record["settings"]["gap"] == self.settings.gap:
-            self.wanted = place["wanted"]
-        return None, put_whole(left.arrays["start.price"], self.fleet.batch.mesh)
 
     @property
     def device(self) -> str:
@@ -353,7 +307,7 @@ class Work:
                 energy = run.energy
                 share = largest_share(self.data, self._feeder_rows(run.load))
                 if share <= ease.accepted:
-                    self._hold_limits(nth, self.settings.gap)
+                    self.hold_limits(nth, self.settings.gap)
                     return None, energy
                 if run.best_bound > 0:
                     ray = self._feeder_rows(run.best_price)
@@ -365,7 +319,7 @@ class Work:
                 return status, energy
         return Status.stalled, energy
 
-    def _hold_limits(self, nth: int, gap: float) -> None:
+    def hold_limits(self, nth: int, gap: float) -> None:
         """The limits were met with an ease; hold them in a solve to a gap."""
         self._leave_run()
         self.met = nth, gap
