@@ -76,6 +76,8 @@ def resume(
         path, record, arrays = newest(folder)
         _check_version(path, record)
         kept = {name: record["settings"][name] for name in KEPT_SETTINGS}
+        if kept["time_limit"] is not None:
+            kept["time_limit"] = float(kept["time_limit"])  # infinity is text in JSON
         kept |= {"progress": progress, "devices": devices, "checkpoint": folder}
         settings = check_settings(**(kept | given))
         if record["settings"]["warm_start"]:

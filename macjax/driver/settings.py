@@ -49,6 +49,7 @@ class Settings:
 
     def record(self) -> dict:
         """The settings as plain values, to travel with the result."""
+        every = self.checkpoint_every
         return {
             "gap": self.gap,
             "max_iterations": self.max_iterations,
@@ -59,7 +60,7 @@ class Settings:
             "vehicle_to_grid": self.vehicle_to_grid,
             "devices": len(self.devices or [None]),
             "checkpoint": self.checkpoint is not None,
-            "checkpoint_every": self.checkpoint_every,
+            "checkpoint_every": None if self.checkpoint is None else every,
         }
 
 

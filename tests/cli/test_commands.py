@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import types
+import warnings
 
 import pandas as pd
 import pytest
@@ -112,6 +113,36 @@ def test_solve_hands_over_every_option(library, folder, tmp_path):
         "warm_start": MAC,
         "progress": False,
     }
+
+
+def test_solve_hands_over_where_and_when_to_write_checkpoints(
+    library, folder, tmp_path
+):
+    place = str(tmp_path / "run")
+    options = ("--checkpoint", place, "--checkpoint-every", "0", "--quiet")
+    assert run("solve", folder, *options) == 0
+    settings = library.calls[-1][2]
+    assert settings == {"progress": False, "checkpoint": place, "checkpoint_every": 0.0}
+
+
+def test_resume_hands_over_what_is_given(library, tmp_path, capsys):
+    """What the library warns of is told; the solution is written and shown."""
+
+    def resume(*arguments, **settings):
+        library.calls.append(("resume", arguments, settings))
+        warnings.warn(macjax.CheckpointWarning("7 is damaged"), stacklevel=1)
+        return dataclasses.replace(MAC, status=Status.time_limit)
+
+    library.replace("resume", resume)
+    place, out = str(tmp_path / "run"), tmp_path / "out"
+    options = ("--time-limit", "inf", "--gap", "1e-4", "--quiet", "--out", out)
+    assert run("resume", place, *options) == 1
+    ((name, arguments, settings),) = library.calls
+    assert (name, arguments) == ("resume", (place,))
+    given = {k: v for k, v in settings.items() if v is not None}
+    assert given == {"progress": False, "time_limit": float("inf"), "gap": 1e-4}
+    assert capsys.readouterr().err == "CheckpointWarning: 7 is damaged\n"
+    assert (out / "solution.json").exists()
 
 
 def test_what_is_not_given_is_left_to_the_library(library, folder):
@@ -239,6 +270,12 @@ def test_wrong_data_is_reported_and_nothing_is_written(
         ("plot", "{solution}", "--objective", "peak"),
         ("certify", "{solution}", "--no-vehicle-to-grid"),
         ("solve", "{folder}", "--warm-start", "{folder}"),
+        ("solve", "{folder}", "--checkpoint-every", "9"),
+        ("solve", "{folder}", "--checkpoint", "a/b", "--out", "a"),
+        ("solve", "{folder}", "--checkpoint", "a", "--out", "a"),
+        ("resume", "{folder}"),
+        ("resume", "{solution}"),
+        ("resume", "nowhere"),
     ],
 )
 def test_wrong_requests_end_with_2_and_a_report(
@@ -275,6 +312,9 @@ def test_wrong_requests_end_with_2_and_a_report(
         ("solve", "x", "--time-limit", "nan"),
         ("certify", "x", "--tolerance", "-1"),
         ("solve", "x", "--out", ""),
+        ("solve", "x", "--checkpoint", ""),
+        *[("solve", "x", "--checkpoint-every", s) for s in ("-1", "inf", "soon")],
+        ("resume", "x", "--time-limit", "-1"),
         ("compare", "x", "--out", " "),
         ("plot", "x", "--out", ""),
         ("demo", "--out", ""),

@@ -136,6 +136,25 @@ def test_limits_end_with_1_and_write_what_there_is(tmp_path, capsys):
     assert macjax.certify(read.scenario, read).feasible
 
 
+def test_a_run_goes_on_from_its_checkpoints(tmp_path, capsys):
+    """A part without time, then twenty iterations: as without the break."""
+    (tmp_path / "hard.toml").write_text(HARD, encoding="utf-8")
+    some, place = ("--max-iterations", 20, "--quiet"), tmp_path / "run"
+    solve = ("solve", tmp_path / "hard.toml", *some)
+    keep = ("--checkpoint", place, "--time-limit", 0)
+    code, shown = run(capsys, *solve, *keep)
+    assert code == 1 and "go on with macjax.resume" in shown.out
+    code, shown = run(capsys, *solve, *keep)
+    assert code == 2 and "holds checkpoints of a run" in shown.err
+    for options in (solve, ("resume", place, "--time-limit", "inf", "--quiet")):
+        code, _ = run(capsys, *options, "--out", tmp_path / options[0])
+        assert code == 1
+    whole, found = (macjax.Solution.read(tmp_path / n) for n in ("solve", "resume"))
+    assert found.status == "iteration_limit" and found.iterations == 20
+    assert found.objective == whole.objective and found.plan is not None
+    assert found.lower_bound == whole.lower_bound
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )

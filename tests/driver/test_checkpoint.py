@@ -187,6 +187,7 @@ def test_resume_after_time_limits(hard_street, whole, tmp_path):
     again = macjax.resume(folder)
     assert again.status == "time_limit" and again.iterations == 0
     assert_same_end(whole, macjax.resume(folder, time_limit=float("inf")))
+    assert_same_end(whole, macjax.resume(folder))  # the limit stays lifted
 
 
 def test_resume_to_another_gap(hard_street, tmp_path):
