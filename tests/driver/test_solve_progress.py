@@ -67,10 +67,10 @@ def test_false_and_none_print_nothing(hard_street, capsys):
 
 
 def test_seconds_by_phase(solved):
-    """The phases are parts of the whole; compiling is a part of the others."""
+    """The phases are parts of the whole; what compiles is taken from the iteration."""
     seconds = solved.seconds
     assert set(seconds) == PHASES
     assert all(value >= 0 for value in seconds.values())
     parts = sum(seconds[name] for name in ("read", "pack", "solve", "certify"))
-    assert parts <= seconds["total"] <= parts + 0.5
-    assert seconds["compile"] <= parts
+    assert parts <= seconds["total"] <= parts + seconds["compile"] + 0.5
+    assert seconds["compile"] <= seconds["total"]
