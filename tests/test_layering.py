@@ -12,6 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "macjax"
 LEVELS = {
+    "_compile": 0,
     "_errors": 0,
     "_numerics": 0,
     "_status": 0,

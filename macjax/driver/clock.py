@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from macjax.driver.progress import compile_seconds
+from macjax._compile import compile_seconds
 
 
 class Clock:

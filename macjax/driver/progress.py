@@ -1,14 +1,9 @@
 """Progress of long solves: one line a second at most, with the time that is left."""
 
-import functools
 import math
 import sys
-import threading
-
-from jax import monitoring
 
 EVERY = 1.0  # seconds between lines
-COMPILE_EVENT = "/jax/core/compile/"
 
 
 class Progress:
@@ -81,25 +76,3 @@ class Progress:
                 f"certified gap {gap:.1e}, {self.clock():.1f} s",
                 file=sys.stderr,
             )
-
-
-class _Compiled(threading.local):
-    seconds = 0.0
-
-
-_compiled = _Compiled()
-
-
-def compile_seconds() -> float:
-    """Seconds that JAX spent tracing and compiling in this thread so far."""
-    _listen()
-    return _compiled.seconds
-
-
-@functools.cache
-def _listen() -> None:
-    def count(event: str, duration_secs: float, **_) -> None:
-        if event.startswith(COMPILE_EVENT):
-            _compiled.seconds += duration_secs
-
-    monitoring.register_event_duration_secs_listener(count)

@@ -20,7 +20,8 @@ from macjax.solvers.mac import Look, Run
 from macjax.solvers.newton import ProximalState
 from macjax.solvers.problem import Problem
 
-GIVEN = ("problem", "unmanaged", "clock")  # fields of a Run that are not of its state
+# Fields of a Run that are not of its state.
+GIVEN = ("problem", "unmanaged", "clock", "ahead")
 STATES: dict[str, type[eqx.Module]] = {
     kind.__name__: kind for kind in (AdmmState, ProximalState)
 }

@@ -11,7 +11,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
 from macjax.fleet.packing import FLEET_AXIS, FleetBatch
@@ -56,17 +56,34 @@ def settled(batch: FleetBatch, state: Any) -> Any:
     """A state as it lies when it is new: blocks split, tables whole.
 
     A program whose state came back in another order over the devices would be compiled
-    once more for it. Blocks have at least three axes, tables and numbers fewer.
+    once more for it.
     """
     mesh = batch.mesh
     if mesh is None:
         return state
 
     def settle(x: Array) -> Array:
-        spec = PartitionSpec(FLEET_AXIS) if x.ndim > 2 else PartitionSpec()
-        return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec))
+        return jax.lax.with_sharding_constraint(x, _place(mesh, x.ndim))
 
     return jax.tree.map(settle, state)
+
+
+def like_settled(batch: FleetBatch, shapes: Any) -> Any:
+    """Shapes and dtypes of a state, with the places that `settled` gives it."""
+    mesh = batch.mesh
+    if mesh is None:
+        return shapes
+
+    def place(x: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+        return x.update(sharding=_place(mesh, x.ndim))
+
+    return jax.tree.map(place, shapes)
+
+
+def _place(mesh: Mesh, ndim: int) -> NamedSharding:
+    """Blocks have at least three axes, tables and numbers fewer."""
+    split = PartitionSpec(FLEET_AXIS) if ndim > 2 else PartitionSpec()
+    return NamedSharding(mesh, split)
 
 
 def over_blocks(

@@ -20,9 +20,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from macjax._compile import Ahead
 from macjax._numerics import wide_sum
 from macjax._status import Status
-from macjax.fleet.blocks import over_blocks, over_devices, settled
+from macjax.fleet.blocks import like_settled, over_blocks, over_devices, settled
 from macjax.fleet.operators import loads, project
 from macjax.objectives.feeder import value
 from macjax.solvers import admm, newton
@@ -42,7 +43,7 @@ RETURNS = 4  # changes of method without progress before the run is stalled
 RETRY = 0.2  # each return starts Newton with this share of the last first stretch
 
 
-@eqx.filter_jit
+@jax.jit
 def feasible_start(problem: Problem, energy: Energy) -> Energy:
     """The nearest schedule that serves every trip."""
 
@@ -55,7 +56,7 @@ def feasible_start(problem: Problem, energy: Energy) -> Energy:
     return over_devices(problem.fleet, work, None, energy)[1]
 
 
-@eqx.filter_jit
+@jax.jit
 def evaluate(problem: Problem, energy: Energy, load, price):
     """Objective of a schedule with its load, lower bound and its prices."""
     bound, price = dual_bound(problem, price)
@@ -74,13 +75,13 @@ def objective(problem: Problem, energy: Energy, load) -> Array:
     return total
 
 
-@eqx.filter_jit
+@jax.jit
 def admm_start(problem: Problem, energy: Energy, price) -> admm.AdmmState:
     """ADMM state from a schedule and prices."""
     return settled(problem.fleet, admm.begin(problem, energy, price))
 
 
-@eqx.filter_jit
+@jax.jit
 def admm_chunk(problem: Problem, state: admm.AdmmState, iterations):
     """Adapt the penalties, iterate, and give state, schedule and its load."""
     least = admm.start_rho(problem)
@@ -95,7 +96,7 @@ def admm_chunk(problem: Problem, state: admm.AdmmState, iterations):
     return settled(problem.fleet, jax.lax.fori_loop(0, iterations, body, start))
 
 
-@eqx.filter_jit
+@jax.jit
 def newton_start(problem: Problem, state: admm.AdmmState, energy, load, stretch):
     """State of the Newton phase from that of ADMM and its schedule."""
     gain = stretch.astype(load.dtype) / state.rho
@@ -104,13 +105,19 @@ def newton_start(problem: Problem, state: admm.AdmmState, energy, load, stretch)
     return settled(problem.fleet, start)
 
 
-@eqx.filter_jit
+@jax.jit
 def proximal_step(problem: Problem, state: newton.ProximalState, most_steps, factor):
     """One proximal step of the Newton phase, the last gain times a factor."""
     gain = state.gain * factor.astype(state.gain.dtype)
     damping = jnp.minimum(state.damping, 0.1)
     state = eqx.tree_at(lambda s: (s.gain, s.damping), state, (gain, damping))
     return settled(problem.fleet, newton.proximal_step(problem, state, most_steps))
+
+
+def _like_new(problem: Problem, program, *args):
+    """The state that a program would give: its shapes, and how it is `settled`."""
+    state = jax.eval_shape(program, problem, *args)
+    return like_settled(problem.fleet, state)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,6 +165,7 @@ class Run:
     waited: int = 0
     returned: int = 0
     nonfinite: bool = False
+    ahead: Ahead = dataclasses.field(default_factory=Ahead)
 
     @property
     def gap(self) -> float:
@@ -175,11 +183,12 @@ class Run:
 
     def init(self, energy: Energy, price: Float[Array, "f t"]) -> None:
         """Start from any energies and prices; the first look is taken here."""
-        self.energy = feasible_start(self.problem, energy)
+        self._compile_admm(energy, price)
+        self.energy = self._call(feasible_start, energy)
         self.price = price
-        self.load = fleet_load(self.problem, self.energy)
+        self.load = self._call(fleet_load, self.energy)
         self.look()
-        self.state = admm_start(self.problem, self.energy, price)
+        self.state = self._call(admm_start, self.energy, price)
         self.phase = "admm"
 
     def step(self, most_iterations: int) -> None:
@@ -200,7 +209,9 @@ class Run:
 
     def _admm(self, iterations: int) -> None:
         count = jnp.asarray(iterations, jnp.int32)
-        self.state, self.energy, self.load = admm_chunk(self.problem, self.state, count)
+        if self.chunks == 1:  # it goes on, and Newton comes in sight
+            self._compile_newton()
+        self.state, self.energy, self.load = self._call(admm_chunk, self.state, count)
         self.price = self.state.price
         self.iteration += iterations
         self.chunks += 1
@@ -208,7 +219,7 @@ class Run:
     def _newton(self, most_steps: int) -> None:
         count = jnp.asarray(most_steps, jnp.int32)
         factor = jnp.asarray(self.factor)
-        self.state, report = proximal_step(self.problem, self.state, count, factor)
+        self.state, report = self._call(proximal_step, self.state, count, factor)
         steps, _, first, last = (float(x) for x in report)
         self.iteration += 1 + int(steps)
         self.energy, self.load = self.state.energy, self.state.load
@@ -223,8 +234,8 @@ class Run:
 
     def look(self) -> None:
         """Objective and bound of the iterate; keep the best of each."""
-        objective, bound, price = evaluate(
-            self.problem, self.energy, self.load, self.price
+        objective, bound, price = self._call(
+            evaluate, self.energy, self.load, self.price
         )
         objective, bound = float(objective), float(bound)
         if np.isnan(objective) or np.isnan(bound):
@@ -266,14 +277,35 @@ class Run:
     def _start_newton(self) -> None:
         self.phase, self.waited, self.factor = "newton", 0, 1.0
         stretch = jnp.asarray(self.stretch)
-        self.state = newton_start(
-            self.problem, self.state, self.energy, self.load, stretch
+        self.state = self._call(
+            newton_start, self.state, self.energy, self.load, stretch
         )
 
     def _return_to_admm(self) -> None:
         self.phase, self.waited, self.chunks = "admm", 0, 0
         self.stretch = FIRST_STRETCH * RETRY**self.returned
-        self.state = admm_start(self.problem, self.best_energy, self.best_price)
+        self.state = self._call(admm_start, self.best_energy, self.best_price)
+
+    def _call(self, program, *args):
+        return self.ahead.call(program, self.problem, *args)
+
+    def _compile_admm(self, energy: Energy, price) -> None:
+        """Begin to compile all that comes before Newton, what takes longest first."""
+        problem, count = self.problem, jnp.zeros((), jnp.int32)
+        state = _like_new(problem, admm_start, energy, price)
+        self.ahead.begin(admm_chunk, problem, state, count)
+        self.ahead.begin(evaluate, problem, energy, price, price)
+        self.ahead.begin(feasible_start, problem, energy)
+        self.ahead.begin(admm_start, problem, energy, price)
+        self.ahead.begin(fleet_load, problem, energy)
+
+    def _compile_newton(self) -> None:
+        """Begin to compile the Newton phase."""
+        start = (self.state, self.energy, self.load, jnp.zeros(()))
+        state = _like_new(self.problem, newton_start, *start)
+        count = jnp.zeros((), jnp.int32)
+        self.ahead.begin(proximal_step, self.problem, state, count, jnp.zeros(()))
+        self.ahead.begin(newton_start, self.problem, *start)
 
     @property
     def stalled(self) -> bool:
@@ -299,7 +331,7 @@ class Run:
         return None
 
 
-@eqx.filter_jit
+@jax.jit
 def fleet_load(problem: Problem, energy: Energy) -> Float[Array, "f t"]:
     """Load of a schedule [kW]."""
     return loads(problem.fleet, energy, problem.mass)
