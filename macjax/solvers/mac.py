@@ -291,7 +291,7 @@ class Run:
 
     def _compile_admm(self, energy: Energy, price) -> None:
         """Begin to compile all that comes before Newton, what takes longest first."""
-        problem, count = self.problem, jnp.zeros((), jnp.int32)
+        problem, count = self.problem, jnp.asarray(CHUNK, jnp.int32)
         state = _like_new(problem, admm_start, energy, price)
         self.ahead.begin(admm_chunk, problem, state, count)
         self.ahead.begin(evaluate, problem, energy, price, price)
@@ -301,11 +301,12 @@ class Run:
 
     def _compile_newton(self) -> None:
         """Begin to compile the Newton phase."""
-        start = (self.state, self.energy, self.load, jnp.zeros(()))
-        state = _like_new(self.problem, newton_start, *start)
-        count = jnp.zeros((), jnp.int32)
-        self.ahead.begin(proximal_step, self.problem, state, count, jnp.zeros(()))
-        self.ahead.begin(newton_start, self.problem, *start)
+        problem, count = self.problem, jnp.asarray(newton.NEWTON_STEPS, jnp.int32)
+        start = (self.state, self.energy, self.load, jnp.asarray(self.stretch))
+        state = _like_new(problem, newton_start, *start)
+        factor = jnp.asarray(self.factor)
+        self.ahead.begin(proximal_step, problem, state, count, factor)
+        self.ahead.begin(newton_start, problem, *start)
 
     @property
     def stalled(self) -> bool:
