@@ -14,6 +14,7 @@ from macjax._errors import CheckpointError as CheckpointError
 from macjax._errors import CheckpointWarning as CheckpointWarning
 from macjax._errors import DataError as DataError
 from macjax._errors import MacjaxError as MacjaxError
+from macjax._errors import ProcessError as ProcessError
 from macjax._errors import SettingsError as SettingsError
 from macjax._errors import SolutionError as SolutionError
 from macjax._status import Status as Status
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from macjax._program import use_all_cores as use_all_cores
     from macjax.certificate import Certificate as Certificate
     from macjax.certificate import certify as certify
+    from macjax.driver import read_part as read_part
     from macjax.driver import resume as resume
     from macjax.driver import solve as solve
     from macjax.examples import example as example
@@ -50,6 +52,7 @@ _HOMES = {
     "use_all_cores": "_program",
     "Certificate": "certificate",
     "certify": "certificate",
+    "read_part": "driver",
     "resume": "driver",
     "solve": "driver",
     "example": "examples",
@@ -74,6 +77,7 @@ __all__ = [
     "MacjaxError",
     "OverloadEnergy",
     "PeakOverload",
+    "ProcessError",
     "Scenario",
     "SettingsError",
     "Smoothing",
@@ -89,6 +93,7 @@ __all__ = [
     "example_assumptions",
     "objectives",
     "plots",
+    "read_part",
     "resume",
     "solve",
     "synthetic",

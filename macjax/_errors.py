@@ -23,6 +23,10 @@ class SolutionError(MacjaxError):
     """A solution cannot give what was asked of it, or its files do not hold."""
 
 
+class ProcessError(MacjaxError):
+    """Another process of a solve by several processes failed."""
+
+
 class CheckpointError(MacjaxError):
     """A checkpoint is damaged or belongs to another problem."""
 

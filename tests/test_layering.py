@@ -15,6 +15,7 @@ LEVELS = {
     "_compile": 0,
     "_errors": 0,
     "_numerics": 0,
+    "_processes": 0,
     "_status": 0,
     "_version": 0,
     "objectives": 1,

@@ -12,7 +12,7 @@ the raw tables in float64; nothing is shared with the solver.
 import numbers
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -54,6 +54,30 @@ POLICIES = ("error", "drop", "relax")
 TOLERANCE_KWH = 1e-6
 
 
+class Parts(Protocol):
+    """Who adds up what several processes know of the parts of one fleet."""
+
+    def total(self, value) -> np.ndarray:
+        """Sum of an array over the parts."""
+        ...
+
+    def most(self, value) -> np.ndarray:
+        """Largest of the parts' arrays."""
+        ...
+
+
+class Whole:
+    """A fleet in one part."""
+
+    def total(self, value) -> np.ndarray:
+        """The array itself."""
+        return np.asarray(value)
+
+    def most(self, value) -> np.ndarray:
+        """The array itself."""
+        return np.asarray(value)
+
+
 class _Member(NamedTuple):
     """A group with what every bound needs of it.
 
@@ -85,6 +109,9 @@ class Certifier:
         terms: coefficients, if they are tabulated already (then not `objective`).
         tolerance_kwh: violations and shortfalls up to this count as none [kWh].
         initial_kwh: SOC at the start, shape (vehicles,); None is the vehicles table's.
+        parts: adds up where the scenario holds a part of the vehicles; then loads,
+            objective, bounds and what rests on them are of the whole, and every part
+            must ask for them. Dropped and infeasible vehicles and `check` are its own.
 
     Attributes:
         infeasible: frame of the vehicles that cannot make their trips: vehicle_id,
@@ -104,11 +131,13 @@ class Certifier:
         terms: FeederTermsData | None = None,
         tolerance_kwh: float = TOLERANCE_KWH,
         initial_kwh: np.ndarray | None = None,
+        parts: Parts | None = None,
     ):
         _require_choice("on_infeasible", on_infeasible, POLICIES)
         _require_choice("tube", tube, (MOBILITY, PER_SESSION))
         self.on_infeasible, self.tube = on_infeasible, tube
         self.tolerance_kwh = _tolerance(tolerance_kwh)
+        self.parts: Parts = Whole() if parts is None else parts
         if terms is None:
             objective = PeakOverload() if objective is None else objective
             terms = feeder_terms(objective, scenario)
@@ -148,6 +177,8 @@ class Certifier:
         self.infeasible = _joined(listings)
         departure = self.infeasible["departure"].dt.tz_convert(timezone)
         self.infeasible["departure"] = departure
+        longest = max((len(m.group.chains.offsets) for m in self._members), default=0)
+        self._longest = int(self.parts.most(longest))
         self._find_active()
         self._simulate_unmanaged()
 
@@ -164,7 +195,8 @@ class Certifier:
         closes = base + (stays.end[kept] - 1) // clock.slot + 1
         edges = np.bincount(opens, minlength=shape[0] * shape[1])
         edges -= np.bincount(closes, minlength=shape[0] * shape[1])
-        self.active = np.cumsum(edges.reshape(shape), axis=1)[:, :-1] > 0
+        open_stays = np.cumsum(edges.reshape(shape), axis=1)[:, :-1]
+        self.active = self.parts.total(open_stays) > 0
 
     def _simulate_unmanaged(self) -> None:
         tables, slot = self.tables, self.tables.clock.slot
@@ -176,7 +208,8 @@ class Certifier:
             each = group.of_stay(weight)
             kw = tables.stays.kw[group.place] * each
             squares += float((each * unmanaged_load(group, kw, slot, loads)).sum())
-        self.unmanaged_loads = loads[:-1]
+        self.unmanaged_loads = self.parts.total(loads[:-1])
+        squares = float(self.parts.total(squares))
         cost = value(self.terms, self.unmanaged_loads, ignore_hard=True).sum()
         self.unmanaged_objective = float(cost + 0.5 * self.terms.epsilon * squares)
 
@@ -236,8 +269,7 @@ class Certifier:
         return bound if np.isfinite(bound) else -np.inf
 
     def _rounding(self) -> float:
-        longest = max((len(m.group.chains.offsets) for m in self._members), default=0)
-        return EPS * (self.tables.clock.slots + longest + 64)
+        return EPS * (self.tables.clock.slots + self._longest + 64)
 
     def _least_cost(self, table: np.ndarray, epsilon: float) -> tuple[float, float]:
         """What all vehicles together must pay at least at these prices."""
@@ -252,12 +284,13 @@ class Certifier:
 
         workers = min(len(self._members) // 4, os.cpu_count() or 1)
         if workers < 2:
-            parts = [of_member(member) for member in self._members]
+            costs = [of_member(member) for member in self._members]
         else:
             with ThreadPoolExecutor(workers) as pool:
-                parts = list(pool.map(of_member, self._members))
+                costs = list(pool.map(of_member, self._members))
         # Summed in the order of the groups, whatever thread was first.
-        return sum(p[0] for p in parts), sum(p[1] for p in parts)
+        cost, scale = self.parts.total([sum(c[k] for c in costs) for k in (0, 1)])
+        return float(cost), float(scale)
 
     def _least_cost_of(self, member, price, values, rank, epsilon):
         group, tube, factor, size, kept = member
@@ -288,7 +321,7 @@ class Certifier:
         slots, feeders = tables.clock.slots, len(tables.feeders)
         cell = feeder[at].astype(np.int64) * slots + entries.slot[at]
         loads = np.bincount(cell, weight * entries.kw[at], feeders * slots)
-        return loads.reshape(feeders, slots)
+        return self.parts.total(loads.reshape(feeders, slots))
 
     def objective(self, plan) -> float:
         """The plan's objective; inf where a hard limit breaks, NaN for NaN powers."""
@@ -297,8 +330,10 @@ class Certifier:
         if self.terms.epsilon > 0:
             owner = self.tables.stays.owner[entries.row]
             squares = (self.tables.vehicles.weight[owner] * entries.kwh**2).sum()
-            cost += 0.5 * self.terms.epsilon * float(squares)
-        return cost if np.isfinite(entries.kw).all() else float("nan")
+            squares = float(self.parts.total(squares))
+            cost += 0.5 * self.terms.epsilon * squares
+        is_wrong = self.parts.most(not np.isfinite(entries.kw).all())
+        return float("nan") if is_wrong else cost
 
     def check(self, plan) -> Feasibility:
         """Whether every vehicle's limits hold; see `feasibility` for the rules."""

@@ -13,7 +13,7 @@ from macjax.driver.run_record import (
     looks_to_record,
     run_to_record,
 )
-from macjax.fleet.packing import put_whole
+from macjax.fleet.devices import put_whole
 from macjax.results.summary import versions
 from macjax.solvers.mac import Run
 

@@ -14,7 +14,8 @@ import jax
 import numpy as np
 
 from macjax._errors import CheckpointError
-from macjax.fleet.packing import Fleet, put_blocks, put_whole
+from macjax.fleet.devices import put_blocks, put_whole
+from macjax.fleet.packing import Fleet
 from macjax.solvers.admm import AdmmState
 from macjax.solvers.mac import Look, Run
 from macjax.solvers.newton import ProximalState

@@ -82,7 +82,7 @@ def check_settings(
     for name in unknown:
         known = [field.name for field in dataclasses.fields(Settings)]
         raise SettingsError(f"unknown setting '{name}': {nearest(name, known)}")
-    devices = _devices(devices)
+    devices = check_devices(devices)
     dtype = _dtype(dtype, devices)
     name = np.dtype(dtype).name
     if not _is_number(gap) or not math.isfinite(gap) or gap < LEAST_GAP[name]:
@@ -138,7 +138,7 @@ def _check_checkpoint(folder, every) -> None:
         raise SettingsError("checkpoint: a run of several processes has none yet")
 
 
-def _devices(devices) -> tuple[Any, ...] | None:
+def check_devices(devices) -> tuple[Any, ...] | None:
     """The devices to use; None where that is the default one alone."""
     if devices is None:
         found = tuple(jax.devices())

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from macjax._errors import SettingsError
+from macjax._processes import Processes
 from macjax._status import Status
 from macjax.certificate import Certifier, relative_gap
 from macjax.driver.checkpoints import (
@@ -31,11 +32,13 @@ from macjax.driver.messages import message_for
 from macjax.driver.parts import Left, go_back, snapshot
 from macjax.driver.progress import Progress
 from macjax.driver.run_record import Layout, run_from_record
-from macjax.driver.settings import Settings, check_settings
+from macjax.driver.settings import Settings, check_devices, check_settings
 from macjax.driver.shortfall import apply_policy, infeasible_frame
+from macjax.driver.together import agree_on_problem, decided, part_of
 from macjax.driver.warm_start import WarmStart, warm_tables
+from macjax.fleet.devices import own_blocks, put_blocks, put_whole
 from macjax.fleet.opportunities import charging_chains
-from macjax.fleet.packing import Fleet, pack, put_blocks, put_whole
+from macjax.fleet.packing import Fleet, pack
 from macjax.fleet.unpack import energies_of, plan_of
 from macjax.objectives import PeakOverload
 from macjax.objectives.compile import FeederTermsData, feeder_terms
@@ -89,14 +92,18 @@ def solve(
             terminal; a callable is called with a dict at each check.
         vehicle_to_grid: False leaves `discharge_kw` out of account.
         devices: JAX devices over which the vehicles are spread; None takes all of the
-            default kind.
+            default kind. If other processes of a `jax.distributed` run own some of
+            them, every process solves at once, each with its own part of the vehicles
+            and the same feeders; `jax.local_devices()` keeps a solve to itself.
         checkpoint: a new folder for checkpoints, from which `resume` goes on; one is
             also written at the end. None writes nothing.
         checkpoint_every: seconds between two checkpoints; 0 is after every step.
 
     Returns:
         A `Solution`; `.status` says how it ended and `.message` what to do. Wrong data
-        raise `DataError`, wrong settings `SettingsError`.
+        raise `DataError`, wrong settings `SettingsError`. With several processes it has
+        the schedule of the own vehicles; objective, bound, prices, loads and upgrades
+        are of all.
     """
     return solve_tube(
         scenario,
@@ -117,21 +124,23 @@ def solve(
 
 def solve_tube(scenario, objective=None, *, tube="mobility", **given) -> Solution:
     """`solve` over the schedules of a tube: "mobility" or "per_session"."""
-    settings = check_settings(**given)
-    if not isinstance(scenario, Scenario):
-        raise SettingsError(
-            f"scenario must be a macjax.Scenario, not {type(scenario).__name__}; "
-            "Scenario.read(folder) gives one"
-        )
-    if settings.checkpoint is not None and tube != "mobility":
-        raise SettingsError(f"checkpoint: not for the method '{tube}'")
-    clock = Clock(settings.time_limit)
-    scenario.validate(vehicle_to_grid=settings.vehicle_to_grid)
-    objective = PeakOverload() if objective is None else objective
-    warm = None
-    if settings.warm_start is not None:
-        warm = warm_tables(scenario, settings.warm_start)
-    work = prepare(scenario, objective, tube, settings, clock)
+    processes = Processes.of(check_devices(given.get("devices")))
+    with processes.agreed("to prepare its part"):
+        settings = check_settings(**given)
+        if not isinstance(scenario, Scenario):
+            raise SettingsError(
+                f"scenario must be a macjax.Scenario, not {type(scenario).__name__}; "
+                "Scenario.read(folder) gives one"
+            )
+        if settings.checkpoint is not None and tube != "mobility":
+            raise SettingsError(f"checkpoint: not for the method '{tube}'")
+        clock = Clock(settings.time_limit)
+        scenario.validate(vehicle_to_grid=settings.vehicle_to_grid)
+        objective = PeakOverload() if objective is None else objective
+        warm = None
+        if settings.warm_start is not None:
+            warm = warm_tables(scenario, settings.warm_start)
+        work = prepare(scenario, objective, tube, settings, clock)
     if settings.checkpoint is None:
         return work.solve(warm)
     folder = new_folder(settings.checkpoint)
@@ -183,6 +192,7 @@ class Work:
         self.chains, self.tube = chains, tube
         self.settings: Settings = settings
         self.clock: Clock = clock
+        self.processes = Processes.of(settings.devices)
         self.infeasible: pd.DataFrame | None = None
         self.dropped: list = []
         self.ray: np.ndarray | None = None
@@ -194,7 +204,8 @@ class Work:
         self.checkpoints: Checkpoints | None = None
         self.terms = ""
         self.interruption = Interruption()
-        self.progress = Progress(settings.progress, settings.gap, clock)
+        shown = settings.progress if self.processes.index == 0 else False
+        self.progress = Progress(shown, settings.gap, clock)
 
     def keep_checkpoints(self, folder, read=None) -> None:
         """Write checkpoints to a folder from which `read` was read, if any."""
@@ -209,6 +220,7 @@ class Work:
 
     def _solve(self, warm, left) -> Solution:
         """Pack, iterate, certify."""
+        agree_on_problem(self, warm)
         self.fleet = self._pack(self.settings.dtype)
         self.clock.lap("pack")
         self.certifier = Certifier(
@@ -216,6 +228,7 @@ class Work:
             on_infeasible=self.settings.on_infeasible,
             tube=self.tube,
             terms=self.data,
+            parts=self.processes,
         )
         self.clock.lap("certify")
         if self.checkpoints is not None:
@@ -235,6 +248,8 @@ class Work:
                 run = self._begin(self.data, unmanaged, energy, self.price)
                 status = self._iterate(run)
         except KeyboardInterrupt:
+            if self.processes.count > 1:  # the others are not here
+                raise
             status = Status.interrupted
         if self.checkpoints is not None:
             self.checkpoints.end(status)
@@ -265,7 +280,7 @@ class Work:
         dtype = self.settings.dtype
         table = np.zeros((self.fleet.table_feeders, self.fleet.slots))
         if warm is None:
-            energy = np.zeros(self.fleet.batch.shape)
+            energy = np.zeros(self.fleet.own_shape)
         else:
             energy = energies_of(self.scenario, self.fleet, warm.plan)
             table[: self.fleet.feeders] = warm.prices
@@ -336,6 +351,7 @@ class Work:
             status = Status.interrupted
         if status is None and self.clock.is_over:
             status = Status.time_limit
+        status = decided(self.processes, status)
         self.progress(run)
         if status is None:
             left = self.settings.max_iterations - run.iteration
@@ -382,7 +398,7 @@ class Work:
         prices = certifier.prices(self._feeder_rows(run.best_price))
         objective, bound = certifier.objective(plan), certifier.bound(prices)
         gap = relative_gap(objective, bound, certifier.unmanaged_objective)
-        if not certifier.check(plan).feasible:
+        if self.processes.most(not certifier.check(plan).feasible):
             gap = np.inf
         return _Certified(plan, prices, objective, bound, gap)
 
@@ -402,6 +418,7 @@ class Work:
         record = {
             "device": self.device,
             "devices": self.devices,
+            "processes": self.processes.count,
             "padding_share": self.fleet.waste,
             "vehicle_to_grid": self.vehicle_to_grid,
             "resumed": self.resumed,
@@ -425,6 +442,7 @@ class Work:
             dropped=self.dropped,
             settings=settings.record() | record,
             dual_ray=self.ray,
+            part=part_of(self.processes, self.scenario, found["plan"]),
             **found,
         )
 
@@ -437,7 +455,7 @@ class Work:
     def _nonfinite_vehicles(self, run: Run) -> list:
         if not run.nonfinite:
             return []
-        bad = ~np.isfinite(np.asarray(run.energy)).all(axis=2)
+        bad = ~np.isfinite(own_blocks(run.energy)).all(axis=2)
         vehicle = self.fleet.index.vehicle
         found = np.unique(vehicle[bad & (vehicle >= 0)])
         return self.scenario.vehicles["vehicle_id"].iloc[found].tolist()

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
-from macjax.fleet.packing import FLEET_AXIS, FleetBatch
+from macjax.fleet.devices import FLEET_AXIS
+from macjax.fleet.packing import FleetBatch
 
 
 def over_devices(

@@ -20,16 +20,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
+from macjax._processes import Processes
+from macjax.fleet.devices import fleet_mesh, own_devices, put_blocks
 from macjax.fleet.lanes import Lanes, fill_lanes
 from macjax.fleet.opportunities import Chains, charging_chains
 from macjax.scenario.scenario import Scenario
 
 PIECE_SLOTS = (2, 4, 8, 16, 32)
 LEAST_ROWS = 16
-FLEET_AXIS = "fleet"  # of a mesh of devices
 BLOCK_STEP = 0.5  # size classes 1, 2, 3, 4, 6, 8, 12, ... of blocks
 
 
@@ -145,23 +146,15 @@ class Fleet:
     waste: float
 
     @property
+    def own_shape(self) -> tuple[int, int, int, int]:
+        """(b, k, s, v) of the blocks of this process."""
+        blocks, rows, lanes = self.index.vehicle.shape
+        return blocks, rows, self.batch.slots, lanes
+
+    @property
     def cells(self) -> int:
         """Length of the flat table: the cells, then S that stand for no feeder."""
         return self.table_feeders * self.slots + self.batch.slots
-
-
-def put_blocks(array: np.ndarray, mesh: Mesh | None) -> Array:
-    """An array with a leading axis of blocks, on the devices that hold them."""
-    if mesh is None:
-        return jnp.asarray(array)
-    return jax.device_put(array, NamedSharding(mesh, PartitionSpec(FLEET_AXIS)))
-
-
-def put_whole(array: np.ndarray, mesh: Mesh | None) -> Array:
-    """An array that all devices have whole."""
-    if mesh is None:
-        return jnp.asarray(array)
-    return jax.device_put(array, NamedSharding(mesh, PartitionSpec()))
 
 
 def size_class(n: int, step: float = 0.25, least: int = 1) -> int:
@@ -186,18 +179,21 @@ def pack(
         chains: its charging stays and tubes; None takes `charging_chains(scenario)`.
         dtype: of the packed arrays.
         devices: over which blocks are dealt out, as far as there are blocks; None is
-            the default device.
+            the default device. With devices of several processes each packs its own
+            vehicles onto its own devices, in arrays of one shape.
 
     Returns:
         A `Fleet`; tubes of vehicles that cannot make their trips are relaxed.
     """
     chains = charging_chains(scenario) if chains is None else chains
-    pieces = _Pieces.of(chains)
+    processes = Processes.of(devices)
+    pieces = _Pieces.of(chains, processes)
     table_feeders = size_class(max(len(scenario.feeders), 1))
     kind = devices[0].platform if devices else jax.default_backend()
     shape = CPU if kind == "cpu" else ACCELERATOR
-    places = fill_lanes(pieces.per_vehicle, _rows(pieces.per_vehicle, shape))
-    grid = _Grid.of(places, shape, devices)
+    rows = _rows(pieces.per_vehicle, shape, processes)
+    places = fill_lanes(pieces.per_vehicle, rows)
+    grid = _Grid.of(places, shape, devices, processes)
     batch, index = _scatter(scenario, pieces, places, grid, table_feeders, dtype)
     needed = float(_slots_touched(chains).sum())
     worked = grid.blocks.sum() * places.rows * grid.shape[2] * pieces.slots
@@ -212,23 +208,21 @@ def pack(
     )
 
 
-def _choose_piece_slots(length: np.ndarray) -> int:
+def _choose_piece_slots(length: np.ndarray, processes: Processes) -> int:
     """The piece length with least work: padded opportunities plus pieces to scan."""
-    if len(length) == 0:
-        return PIECE_SLOTS[0]
     sizes, counts = np.unique(length, return_counts=True)
     # One piece costs about as much in the scans as two opportunities in the sums.
     work = [(-(-sizes // s) * (s + 2) * counts).sum() for s in PIECE_SLOTS]
-    return PIECE_SLOTS[int(np.argmin(work))]
+    return PIECE_SLOTS[int(np.argmin(processes.total(work)))]
 
 
-def _rows(per_vehicle: np.ndarray, shape: BlockShape) -> int:
+def _rows(per_vehicle: np.ndarray, shape: BlockShape, processes: Processes) -> int:
     """K, a power of two: holds the longest vehicle, and several of usual length."""
     charging = per_vehicle[per_vehicle > 0]
-    if len(charging) == 0:
-        return LEAST_ROWS
-    usual = shape.fill * charging.mean()
-    return 2 ** int(np.ceil(np.log2(max(charging.max(), usual, LEAST_ROWS))))
+    total, count = processes.total([charging.sum(), len(charging)])
+    longest = processes.most(charging.max(initial=0))
+    usual = shape.fill * total / max(count, 1)
+    return 2 ** int(np.ceil(np.log2(max(longest, usual, LEAST_ROWS))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,11 +248,11 @@ class _Pieces:
     per_vehicle: np.ndarray
 
     @classmethod
-    def of(cls, chains: Chains) -> "_Pieces":
+    def of(cls, chains: Chains, processes: Processes) -> "_Pieces":
         """Cut the charging stays of all vehicles."""
         first_slot = np.floor(chains.begin).astype(np.int64)
         length = _slots_touched(chains)
-        slots = _choose_piece_slots(length)
+        slots = _choose_piece_slots(length, processes)
         pieces = -(-length // slots)
         stay = np.repeat(np.arange(len(pieces)), pieces)
         nth_of_stay = np.arange(len(stay)) - (np.cumsum(pieces) - pieces)[stay]
@@ -284,12 +278,12 @@ def _slots_touched(chains: Chains) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class _Grid:
-    """Blocks of lanes, dealt out to devices one by one.
+    """Blocks of lanes, dealt out to the devices of this process one by one.
 
     Arguments:
         shape: (b, k, v), the same number of blocks on each device.
         blocks: blocks in use on each device.
-        mesh: the devices; None is one.
+        mesh: the devices of all processes; None is one.
     """
 
     shape: tuple[int, int, int]
@@ -297,16 +291,16 @@ class _Grid:
     mesh: Mesh | None
 
     @classmethod
-    def of(cls, places: Lanes, shape: "BlockShape", devices) -> "_Grid":
+    def of(cls, places: Lanes, shape: "BlockShape", devices, processes) -> "_Grid":
         """A grid that holds the lanes in use."""
-        most = len(devices) if devices else 1
-        each = max(-(-places.count // most), 1)
-        lanes = min(shape.lanes, size_class(each, least=CPU.lanes))
+        most = len(own_devices(devices)) if devices else 1
+        each = processes.most(max(-(-places.count // most), 1))
+        lanes = min(shape.lanes, size_class(int(each), least=CPU.lanes))
         real = -(-places.count // lanes)
         used = min(most, max(real, 1))
         blocks = real // used + (np.arange(used) < real % used)
-        mesh = Mesh(np.array(devices[:used]), (FLEET_AXIS,)) if devices else None
-        each = size_class(max(int(blocks[0]), 1), BLOCK_STEP)
+        mesh = fleet_mesh(devices, used, processes) if devices else None
+        each = size_class(int(processes.most(max(blocks[0], 1))), BLOCK_STEP)
         return cls((each * used, places.rows, lanes), blocks.astype(np.int32), mesh)
 
     def place(self, lane: np.ndarray, row: np.ndarray) -> np.ndarray:

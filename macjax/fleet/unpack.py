@@ -5,6 +5,7 @@ kw = u / (efficiency slot_hours)        u in battery kWh, kw on the grid side
 
 import numpy as np
 
+from macjax.fleet.devices import own_blocks
 from macjax.fleet.packing import Fleet
 from macjax.scenario.plan import Plan
 from macjax.scenario.scenario import Scenario
@@ -18,13 +19,13 @@ def plan_of(scenario: Scenario, fleet: Fleet, energies) -> Plan:
     Arguments:
         scenario: the scenario that was packed.
         fleet: its packing.
-        energies: u, shape (b, k, s, v) [kWh].
+        energies: u, shape (b, k, s, v), of all processes or of this one [kWh].
 
     Returns:
         `Plan` with average grid power over the slot of one vehicle [kW].
     """
     efficiency = scenario.vehicles["charge_efficiency"].to_numpy(np.float64)
-    energy, index = np.asarray(energies, np.float64), fleet.index
+    energy, index = own_blocks(energies).astype(np.float64, copy=False), fleet.index
     block, piece, slot, lane = np.nonzero(energy > LEAST_KWH)
     at = block, piece, lane
     hours = efficiency[index.vehicle[at]] * scenario.slot_hours
@@ -33,7 +34,7 @@ def plan_of(scenario: Scenario, fleet: Fleet, energies) -> Plan:
 
 
 def energies_of(scenario: Scenario, fleet: Fleet, plan: Plan) -> np.ndarray:
-    """Packed energies of a plan on the same tables, shape (b, k, s, v) [kWh]."""
+    """Packed energies of a plan, those of this process, shape (b, k, s, v) [kWh]."""
     keys = plan.stay * scenario.slots + plan.slot
     power = np.append(plan.kw, 0.0)
     efficiency = scenario.vehicles["charge_efficiency"].to_numpy(np.float64)

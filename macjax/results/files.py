@@ -3,6 +3,7 @@
     scenario/           the scenario itself
     schedule.parquet    the plan, as `schedule()` gives it
     prices.parquet, dual_ray.parquet, initial.parquet      where the method has them
+    beside.parquet      in a part of a solution, see parts.py
     loads.parquet, upgrades.parquet                        for readers without macjax
     infeasible.parquet, stranded.parquet, dropped.parquet, history.parquet
     objective.json, solution.json, README.txt
@@ -25,6 +26,7 @@ from macjax._errors import MacjaxError, SettingsError, SolutionError
 from macjax._status import Status
 from macjax.objectives import objective_from_dict
 from macjax.results import folders, manifest, schema, tables
+from macjax.results.parts import Part, part_folder
 from macjax.scenario.arrow import as_arrow, column_to_pandas
 from macjax.scenario.plan import Plan
 from macjax.scenario.scenario import Scenario
@@ -57,8 +59,11 @@ def check_output(folder: str | os.PathLike) -> Path:
 def write_solution(solution, folder: str | os.PathLike) -> Path:
     """Write a solution to a folder, whole or not at all; returns the absolute path.
 
-    A solution that is there is replaced; files beside it that are not its own stay.
+    A solution that is there is replaced; files beside it that are not its own stay. A
+    part of a solution goes into a folder of its own below it.
     """
+    if solution.part is not None:
+        folder = part_folder(folder, solution.part)
     path = check_output(folder)
     keep = manifest.foreign_entries(folders.complete_folder(path)) or []
     folders.replace_folder(path, lambda part: _fill(solution, part), keep)
@@ -82,6 +87,9 @@ def _frames(solution) -> dict[str, pd.DataFrame]:
         frames["prices"] = solution.prices()
     if solution.dual_ray is not None:
         frames["dual_ray"] = tables.cell_prices(scenario, solution.dual_ray, "ray")
+    if solution.part is not None:
+        beside = solution.part.beside_kw
+        frames["beside"] = tables.cell_prices(scenario, beside, "ev_kw")
     if solution.initial_kwh is not None:
         frames["initial"] = pd.DataFrame(
             {"vehicle_id": ids, "initial_kwh": solution.initial_kwh}
@@ -135,6 +143,9 @@ def _record(solution) -> dict:
         **{number: getattr(solution, number) for number in NUMBERS},
         "iterations": solution.iterations,
         "has_plan": solution.plan is not None,
+        "part": None
+        if solution.part is None
+        else {k: getattr(solution.part, k) for k in ("index", "count", "run")},
         "objective_spec": repr(solution.objective_spec),
         "seconds": solution.seconds,
         "settings": solution.settings,
@@ -214,6 +225,7 @@ class _Reader:
             "settings": record["settings"],
             "assumptions": record["assumptions"],
             "versions": record["versions"],
+            "part": self.part(),
         }
 
     def wrong(self, name: str, what: str) -> SolutionError:
@@ -283,6 +295,13 @@ class _Reader:
         frame = tables.cell_prices(self.scenario, values.reshape(shape), column)
         self.same_keys(name, frame, arrow, ("feeder_id", "time"))
         return values.reshape(shape)
+
+    def part(self) -> Part | None:
+        """Which part of a solution this is."""
+        about, beside = self.record.get("part"), self.cells("beside", "ev_kw")
+        if about is None or beside is None:
+            return None
+        return Part(**about, beside_kw=beside)
 
     def initial(self) -> np.ndarray | None:
         """SOC at the start per vehicle, where the method has its own."""

@@ -64,6 +64,14 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
             "ray": "weight of the slot in the proof; 0 where it takes no part",
         },
     ),
+    "beside": (
+        "one feeder in one slot; only in a part of a solution",
+        {
+            "feeder_id": _FEEDER,
+            "time": _SLOT,
+            "ev_kw": "load of the vehicles of the other parts [kW]",
+        },
+    ),
     "initial": (
         "one vehicle, in the order of scenario/vehicles; only where the method does "
         "not start from initial_kwh of that table",

@@ -10,8 +10,10 @@ import pandas as pd
 from macjax._errors import SolutionError
 from macjax._status import Status
 from macjax.results import files, tables
+from macjax.results import parts as pieces
 from macjax.results import summary as numbers
 from macjax.results.manifest import plain
+from macjax.results.parts import Part
 from macjax.scenario.arrow import as_arrow, column_to_pandas
 from macjax.scenario.plan import Plan
 
@@ -53,6 +55,8 @@ class Solution:
         dual_ray: proof that hard capacities cannot hold, shape (F, T).
         initial_kwh: SOC at the start if not that of the vehicles table, shape (V,).
         versions: versions that made the result, default those of this process.
+        part: of a solve by several processes, whose scenario holds its own vehicles;
+            None is the whole.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Solution:
         dual_ray=None,
         initial_kwh=None,
         versions: Mapping[str, str] | None = None,
+        part: Part | None = None,
     ):
         self.scenario = scenario
         self.status, self.message = Status(status), str(message)
@@ -98,6 +103,10 @@ class Solution:
         cells = len(scenario.feeders), scenario.slots
         self.price_table = _array(prices, cells, "prices")
         self.dual_ray = _array(dual_ray, cells, "dual_ray")
+        self.part = part
+        if part is not None:
+            beside = _array(part.beside_kw, cells, "beside_kw")
+            self.part = part._replace(beside_kw=beside)
         vehicles = (len(scenario.vehicles),)
         self.initial_kwh = _array(initial_kwh, vehicles, "initial_kwh")
         self.infeasible = _vehicle_frame(scenario, infeasible, INFEASIBLE)
@@ -161,7 +170,8 @@ class Solution:
     def loads(self) -> pd.DataFrame:
         """Every feeder and slot: feeder_id, time, base_kw, ev_kw, capacity_kw,
         overload_kw [kW, average over the slot, weights counted]."""
-        return self._or_nothing(tables.loads(self.scenario, self._plan_or_empty()))
+        plan, beside_kw = self._plan_or_empty(), self._beside_kw()
+        return self._or_nothing(tables.loads(self.scenario, plan, beside_kw))
 
     def prices(self) -> pd.DataFrame:
         """Every feeder and slot: feeder_id, time, price.
@@ -182,7 +192,8 @@ class Solution:
         The upgrade is the largest overload [kW], `peak_time` its slot (NaT without
         overload), `base_only_kw` what the base load alone needs [kW].
         """
-        return self._or_nothing(tables.upgrades(self.scenario, self._plan_or_empty()))
+        plan, beside_kw = self._plan_or_empty(), self._beside_kw()
+        return self._or_nothing(tables.upgrades(self.scenario, plan, beside_kw))
 
     def ray(self) -> pd.DataFrame:
         """The dual ray where it is not zero: feeder_id, time, ray.
@@ -216,13 +227,20 @@ class Solution:
         """Write everything, the scenario too, into a folder; returns its path.
 
         Parquet and JSON. The folder is written whole or not at all; a solution that is
-        there is replaced, anything else that is not empty is refused.
+        there is replaced, anything else that is not empty is refused. After a solve by
+        several processes each writes its part below the folder, and `read` joins them.
         """
         return files.write_solution(self, folder)
 
     @classmethod
     def read(cls, folder: str | os.PathLike) -> "Solution":
-        """Read what `write` wrote; SolutionError if any file is not as written."""
+        """Read what `write` wrote; SolutionError if any file is not as written.
+
+        A folder of parts gives the solution of the whole fleet, if all parts are there;
+        the folder of one part gives that part.
+        """
+        if places := pieces.part_folders(folder):
+            return cls(**pieces.joined([cls.read(place) for place in places]))
         given = files.read_solution(folder)
         stored = given.pop("assumptions")
         solution = cls(**given)
@@ -231,6 +249,10 @@ class Solution:
 
     def _plan_or_empty(self) -> Plan:
         return Plan.empty() if self.plan is None else self.plan
+
+    def _beside_kw(self) -> float | np.ndarray:
+        """EV load of the vehicles of other parts [kW]."""
+        return 0.0 if self.part is None else self.part.beside_kw
 
     def _or_nothing(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame, without rows if there is no plan."""

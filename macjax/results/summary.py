@@ -132,17 +132,19 @@ def summary(solution) -> pd.Series:
     Money in the scenario's currency, power in kW, energy in kWh; energy is grid energy
     and counts weights, `stranded`, `infeasible` and `dropped` count rows of vehicles.
     `upgrade_cost_at_least` is the certified lower bound when the objective is the
-    default `PeakOverload()`: no schedule of the method's set costs less.
+    default `PeakOverload()`: no schedule of the method's set costs less. In a part of a
+    solution by several processes, energy and vehicles are its own, the rest is of all.
     """
     scenario, plan = solution.scenario, solution.plan
     nan = float("nan")
     overloaded = upgrade_kw = upgrade_cost = base_only_kw = energy = nan
     if plan is not None:
-        frame = tables.upgrades(scenario, plan)
+        beside_kw = 0.0 if solution.part is None else solution.part.beside_kw
+        frame = tables.upgrades(scenario, plan, beside_kw)
         upgrade_kw = float(frame["upgrade_kw"].sum())
         upgrade_cost = float(frame["upgrade_cost"].sum())
         base_only_kw = float(frame["base_only_kw"].sum())
-        overloaded = int(tables.overloaded(scenario, plan).sum())
+        overloaded = int(tables.overloaded(scenario, plan, beside_kw).sum())
         energy = tables.energy_kwh(scenario, plan)
     at_least = solution.lower_bound if bounds_upgrade_cost(solution) else nan
     values = {

@@ -120,13 +120,14 @@ def _cells(scenario, **columns) -> pd.DataFrame:
     return pd.DataFrame(frame | flat)
 
 
-def loads(scenario, plan: Plan) -> pd.DataFrame:
+def loads(scenario, plan: Plan, beside_kw: float | np.ndarray = 0.0) -> pd.DataFrame:
     """Every feeder and slot: feeder_id, time, base_kw, ev_kw, capacity_kw, overload_kw.
 
-    Average power over the slot [kW]; the vehicles' weights are counted.
+    Average power over the slot [kW]; the vehicles' weights are counted. `beside_kw` is
+    the load of vehicles that are not in the scenario, here and below.
     """
     capacity, base = scenario.capacity_base()
-    load = ev_load(scenario, plan)
+    load = ev_load(scenario, plan) + beside_kw
     return _cells(
         scenario,
         base_kw=base,
@@ -145,14 +146,14 @@ def cell_prices(scenario, table: np.ndarray, column: str = "price") -> pd.DataFr
     return _cells(scenario, **{column: table})
 
 
-def upgrades(scenario, plan: Plan) -> pd.DataFrame:
+def upgrades(scenario, plan: Plan, beside_kw: float | np.ndarray = 0.0) -> pd.DataFrame:
     """What each feeder needs: upgrade_kw, upgrade_cost, peak_time, base_only_kw.
 
     `peak_time` is the slot of the largest overload (the first one of equal ones), NaT
     without overload; `base_only_kw` the upgrade that the base load alone needs.
     """
     capacity, base = scenario.capacity_base()
-    excess = base + ev_load(scenario, plan) - capacity
+    excess = base + ev_load(scenario, plan) + beside_kw - capacity
     peak = np.argmax(excess, axis=1)
     upgrade = np.maximum(excess[np.arange(len(excess)), peak], 0.0)
     times = pd.Series(local_times(scenario, scenario.slot_starts).take(peak))
@@ -168,13 +169,13 @@ def upgrades(scenario, plan: Plan) -> pd.DataFrame:
     )
 
 
-def overloaded(scenario, plan: Plan) -> np.ndarray:
+def overloaded(scenario, plan: Plan, beside_kw: float | np.ndarray = 0.0) -> np.ndarray:
     """Whether each feeder is overloaded, by more than rounding, shape (F,).
 
     overload_ft > 1e-6 max(1 kW, capacity_ft) in some slot t.
     """
     capacity, base = scenario.capacity_base()
-    excess = base + ev_load(scenario, plan) - capacity
+    excess = base + ev_load(scenario, plan) + beside_kw - capacity
     return np.any(excess > OVERLOAD_COUNTS * np.maximum(1.0, capacity), axis=1)
 
 

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from macjax._errors import Fault, SettingsError
 from macjax.scenario.arrow import as_arrow, column_to_pandas
 from macjax.scenario.header import FILE, Header
+from macjax.scenario.part import PARTED, IdRange, id_range, read_range
 from macjax.scenario.schema import TABLES
 
 FORMATS = ("parquet", "csv")
@@ -39,16 +40,25 @@ class Folder(NamedTuple):
         frames: the tables that can be read, as they stand in the files.
         text_tables: tables from CSV files, in which every column is text.
         faults: files that are missing or cannot be read.
+        ids: range of the vehicles that were read; None is all.
     """
 
     keys: Mapping | None
     frames: dict[str, pd.DataFrame]
     text_tables: frozenset[str]
     faults: list[Fault]
+    ids: IdRange | None = None
 
 
-def read_folder(folder: str | os.PathLike) -> Folder:
-    """Read all files of a scenario; what cannot be read becomes a fault."""
+def read_folder(
+    folder: str | os.PathLike, part: tuple[int, int] | None = None
+) -> Folder:
+    """Read all files of a scenario; what cannot be read becomes a fault.
+
+    Arguments:
+        folder: the folder.
+        part: index and count, to read a part of the vehicles alone.
+    """
     folder = folder_path(folder)
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
@@ -56,7 +66,7 @@ def read_folder(folder: str | os.PathLike) -> Folder:
         fault = Fault("scenario", "folder", f"{folder} {what}; {advice}")
         return Folder(None, {}, frozenset(), [fault])
     keys, faults = _read_keys(folder / FILE)
-    frames, text_tables = {}, set()
+    frames, text_tables, ids = {}, set(), None
     for name in TABLES:
         paths = [folder / f"{name}.{ending}" for ending in FORMATS]
         there = [path for path in paths if path.exists()]
@@ -67,13 +77,28 @@ def read_folder(folder: str | os.PathLike) -> Folder:
             faults.append(Fault(name, "file", rule))
             continue
         try:
-            frames[name] = _read_table(there[0])
+            share = part if name in PARTED else None
+            if share is not None and there[0].suffix == ".csv":
+                raise UnreadableError(
+                    "is CSV, which cannot be read in parts; Scenario.read(folder)"
+                    ".write(...) makes Parquet of it"
+                )
+            if share is not None and name == "vehicles":
+                ids = _id_range(there[0], share)
+            frames[name] = _read_table(there[0], ids if share is not None else None)
         except UnreadableError as error:
             faults.append(Fault(name, "file", f"{there[0].name} {error}"))
             continue
         if there[0].suffix == ".csv":
             text_tables.add(name)
-    return Folder(keys, frames, frozenset(text_tables), faults)
+    return Folder(keys, frames, frozenset(text_tables), faults, ids)
+
+
+def _id_range(path: Path, part: tuple[int, int]) -> IdRange | None:
+    try:
+        return id_range(path, part)
+    except _BROKEN:
+        return None  # reading the table says what is wrong
 
 
 def folder_path(folder) -> Path:
@@ -99,13 +124,13 @@ def _read_keys(path: Path) -> tuple[Mapping | None, list[Fault]]:
     return None, [Fault(FILE, "file", rule)]
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_table(path: Path, ids: IdRange | None = None) -> pd.DataFrame:
     if not path.is_file():
         raise UnreadableError("is not a file")
     if path.stat().st_size == 0:
         raise UnreadableError("is empty (0 bytes)")
     try:
-        return _read_csv(path) if path.suffix == ".csv" else _read_parquet(path)
+        return _read_csv(path) if path.suffix == ".csv" else _read_parquet(path, ids)
     except UnicodeDecodeError as error:
         raise UnreadableError("is not UTF-8 text") from error
     except (*_BROKEN, csv.Error) as error:
@@ -119,20 +144,30 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    """Read column by column, so that only one of them is in memory twice."""
+def _read_parquet(path: Path, ids: IdRange | None = None) -> pd.DataFrame:
+    """Read column by column, so that only one of them is in memory twice.
+
+    Of a range of ids only its rows are read, and no more than a batch beside them.
+    """
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         names = file.schema_arrow.names
         rows = file.metadata.num_rows
-        _refuse_bomb(rows * max(len(names), 1) * 8)
+        if ids is None:
+            _refuse_bomb(rows * max(len(names), 1) * 8)
         if len(set(names)) < len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise UnreadableError(f"has several columns of one name: {twice}")
+        part = None if ids is None else read_range(file, ids)
+        rows = rows if part is None else len(part)
         columns = {}
         for name in names:
             if name.startswith("__index_level_"):
                 continue
-            column = file.read(columns=[name], use_pandas_metadata=False)[name]
+            column = (
+                file.read(columns=[name], use_pandas_metadata=False)[name]
+                if part is None
+                else part[name]
+            )
             column.validate(full=True)
             if len(column) != rows:
                 raise UnreadableError(f"has {len(column)} values of {rows} in {name}")

@@ -12,6 +12,7 @@ from macjax.scenario.columns import Source
 from macjax.scenario.events import StayWindows, TripEvents, stay_windows, trip_events
 from macjax.scenario.files import read_folder, write_folder
 from macjax.scenario.fingerprint import fingerprint
+from macjax.scenario.part import check_part
 from macjax.scenario.profile import expand_profile
 from macjax.scenario.schema import TABLES
 from macjax.scenario.subset import subset
@@ -49,7 +50,10 @@ class Scenario:
 
     @classmethod
     def read(
-        cls, folder: str | os.PathLike, vehicle_to_grid: bool | None = None
+        cls,
+        folder: str | os.PathLike,
+        vehicle_to_grid: bool | None = None,
+        part: tuple[int, int] | None = None,
     ) -> "Scenario":
         """Read and check a folder with scenario.toml and Parquet or CSV tables.
 
@@ -57,12 +61,15 @@ class Scenario:
             folder: the folder.
             vehicle_to_grid: False leaves `discharge_kw` > 0 unused; otherwise it is
                 a fault, since it cannot be served yet.
+            part: (index, count) reads all feeders, and of the vehicles, sorted by id,
+                the share number `index` of `count` with its stays and trips, without
+                holding the rest in memory; Parquet alone. None reads everything.
 
         Raises:
             DataError: with all faults of all files and tables.
         """
-        flag = _flag(vehicle_to_grid)
-        found = read_folder(folder)
+        flag, part = _flag(vehicle_to_grid), check_part(part)
+        found = read_folder(folder, part)
         checked = check(
             found.keys,
             found.frames,
@@ -71,6 +78,11 @@ class Scenario:
             found=found.faults,
             title=f"wrong input in {folder}",
         )
+        if part is not None:
+            read = len(checked.tables["vehicles"])
+            total = read if found.ids is None else found.ids.ids
+            note = f"part {part[0]} of {part[1]}: {read} of {total} vehicles are read"
+            checked = checked._replace(notes=[*checked.notes, note])
         _announce(checked)
         return cls(checked, flag)
 

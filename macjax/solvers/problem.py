@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from macjax.fleet.devices import put_whole
 from macjax.fleet.operators import cell_sums
-from macjax.fleet.packing import Fleet, FleetBatch, put_whole
+from macjax.fleet.packing import Fleet, FleetBatch
 from macjax.objectives.compile import FeederTermsData
 from macjax.objectives.feeder import FeederTerms
 

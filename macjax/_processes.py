@@ -1,0 +1,167 @@
+"""What several processes with parts of one fleet tell one another.
+
+Every process of a `jax.distributed` run calls the same functions in the same order;
+each call gathers one value of every process, and what is made of them is the same for
+all. Values travel as bytes, so that nothing depends on the dtypes that are switched on.
+In a process alone every function gives back its own value and talks to nobody.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from macjax._errors import ProcessError, SettingsError
+
+LONGEST_TEXT = 4000  # bytes of an error that travel to the other processes
+
+
+@dataclasses.dataclass(frozen=True)
+class Processes:
+    """The processes that solve together.
+
+    Arguments:
+        index: number of this process.
+        count: how many there are.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    @classmethod
+    def of(cls, devices: Sequence[Any] | None) -> "Processes":
+        """Those that own the devices: this process alone, or all of them.
+
+        Arguments:
+            devices: of the solve; None is a device of this process.
+        """
+        owners = {device.process_index for device in devices or ()}
+        own, count = jax.process_index(), jax.process_count()
+        if owners <= {own}:
+            return cls()
+        if len(owners) < count:
+            raise SettingsError(
+                f"devices belong to {len(owners)} of {count} processes; give devices "
+                "of every process, or of this one alone (jax.local_devices())"
+            )
+        return cls(own, count)
+
+    def gather(self, value) -> np.ndarray:
+        """An array of one shape and dtype in all processes; shape (count, ...)."""
+        value = np.asarray(value)
+        if self.count == 1 or value.size == 0:
+            return np.broadcast_to(value, (self.count, *value.shape))
+        from jax.experimental.multihost_utils import process_allgather
+
+        raw = np.frombuffer(np.ascontiguousarray(value).tobytes(), np.uint8)
+        rows = np.ascontiguousarray(process_allgather(raw))
+        return rows.view(value.dtype).reshape(self.count, *value.shape)
+
+    def total(self, value) -> np.ndarray:
+        """Sum over the processes, in their order."""
+        return self.gather(value).sum(axis=0)
+
+    def most(self, value) -> np.ndarray:
+        """Largest over the processes."""
+        return self.gather(value).max(axis=0)
+
+    def texts(self, text: str) -> list[str]:
+        """A text of every process, cut to `LONGEST_TEXT` bytes."""
+        if self.count == 1:
+            return [text]
+        raw = text.encode("utf-8", "replace")[:LONGEST_TEXT]
+        lengths = self.gather(np.int64(len(raw)))
+        if not lengths.any():
+            return [""] * self.count
+        padded = np.frombuffer(raw.ljust(LONGEST_TEXT, b"\0"), np.uint8)
+        rows = self.gather(padded)
+        pairs = zip(rows, lengths, strict=True)
+        return [row[:n].tobytes().decode("utf-8", "replace") for row, n in pairs]
+
+    @contextlib.contextmanager
+    def agreed(self, doing: str) -> Iterator[None]:
+        """A block that ends well in all processes, or in none.
+
+        The process that fails raises its own error, the others a `ProcessError` that
+        quotes it. The block itself must not talk to other processes.
+
+        Arguments:
+            doing: what the block does, to complete "failed ...".
+        """
+        if self.count == 1:
+            yield
+            return
+        error = None
+        try:
+            yield
+        except Exception as caught:
+            error = caught
+        own = "" if error is None else f"{type(error).__name__}: {error}"
+        texts = self.texts(own)
+        if error is not None:
+            raise error
+        for index, text in enumerate(texts):
+            if text:
+                raise ProcessError(
+                    f"process {index} of {self.count} failed {doing}: {text}"
+                )
+
+    def require_same(self, items: dict[str, Any]) -> None:
+        """Raise a `SettingsError` in all processes unless all have the same items.
+
+        Arguments:
+            items: name -> array, bytes or anything whose `repr` tells it apart.
+        """
+        if self.count == 1:
+            return
+        rows = self.gather(np.stack([_digest(item) for item in items.values()]))
+        for at, name in enumerate(items):
+            other = np.flatnonzero((rows[:, at] != rows[0, at]).any(axis=1))
+            if len(other):
+                raise SettingsError(
+                    f"processes 0 and {other[0]} of {self.count} were given different "
+                    f"{name}; a solve by several processes is one solve, only the "
+                    "vehicles differ"
+                )
+
+    def require_different(self, value, what: str) -> None:
+        """Raise a `SettingsError` in all processes if two have the same array.
+
+        Arguments:
+            value: the array; an empty one is no one's.
+            what: it is.
+        """
+        if self.count == 1:
+            return
+        value = np.asarray(value)
+        rows = self.gather(_digest(value if len(value) else secrets.token_bytes(16)))
+        texts = [row.tobytes() for row in rows]
+        again = [i for i, text in enumerate(texts) if text in texts[:i]]
+        if again:
+            one, other = texts.index(texts[again[0]]), again[0]
+            raise SettingsError(
+                f"processes {one} and {other} of {self.count} hold the same {what}; "
+                "each process needs a part of its own: macjax.read_part(folder) or "
+                "Scenario.read(folder, part=(process, processes))"
+            )
+
+    def token(self) -> str:
+        """A random word, the same in all processes."""
+        word = secrets.token_hex(8)
+        return word if self.count == 1 else self.texts(word)[0]
+
+
+def _digest(value) -> np.ndarray:
+    """32 bytes that tell values apart."""
+    if isinstance(value, np.ndarray):
+        value = (
+            f"{value.dtype}{value.shape}".encode()
+            + np.ascontiguousarray(value).tobytes()
+        )
+    raw = value if isinstance(value, bytes) else repr(value).encode()
+    return np.frombuffer(hashlib.sha256(raw).digest(), np.uint8)
