@@ -89,7 +89,8 @@ def solve(
             ("error"), are left out ("drop") or do their best ("relax").
         dtype: "float64" or "float32"; None is float64 on a CPU and float32 on a GPU.
         progress: True prints lines to stderr, False does not, None does on a
-            terminal; a callable is called with a dict at each check.
+            terminal; a callable is called with a dict at each check. Of several
+            processes the first one reports.
         vehicle_to_grid: False leaves `discharge_kw` out of account.
         devices: JAX devices over which the vehicles are spread; None takes all of the
             default kind. If other processes of a `jax.distributed` run own some of
@@ -352,7 +353,8 @@ class Work:
         if status is None and self.clock.is_over:
             status = Status.time_limit
         status = decided(self.processes, status)
-        self.progress(run)
+        with self.processes.agreed("to report its progress"):
+            self.progress(run)
         if status is None:
             left = self.settings.max_iterations - run.iteration
             if self.checkpoints is not None:

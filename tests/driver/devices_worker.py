@@ -1,0 +1,116 @@
+"""Solves on 1, 2, 3 and 8 devices of a process with 8 CPU devices; prints JSON.
+
+Run as a script: the number of devices is settled before JAX starts.
+"""
+
+import json
+
+import jax
+
+jax.config.update("jax_num_cpu_devices", 8)
+
+import numpy as np
+import pandas as pd
+
+import macjax
+from macjax import EnergyCost, FeederCapacity, PeakOverload, Smoothing
+from macjax.fleet.packing import pack
+from macjax.synthetic import fleet
+
+COMPILED: list[str] = []
+EVENT = "/jax/core/compile/backend_compile_duration"
+
+
+def count(event: str, seconds: float, **more) -> None:
+    """Remember what XLA compiles."""
+    if event == EVENT:
+        COMPILED.append(str(more.get("fun_name")))
+
+
+def numbers(solution) -> dict:
+    """What is compared."""
+    return {
+        "status": str(solution.status),
+        "objective": solution.objective,
+        "lower_bound": solution.lower_bound,
+        "gap": solution.gap,
+        "iterations": solution.iterations,
+        "devices": solution.settings["devices"],
+        "prices": solution.price_table.ravel().tolist(),
+        "loads": solution.loads()["ev_kw"].tolist(),
+        "schedule": solution.plan.kw.tolist(),
+    }
+
+
+def on_each_count(scenario, devices) -> dict:
+    """Solutions by number of devices, and what a second solve compiles."""
+    found = {}
+    for n in (1, 2, 3, 8):
+        before = len(COMPILED)
+        solution = macjax.solve(scenario, gap=1e-4, devices=devices[:n])
+        first = len(COMPILED)
+        macjax.solve(scenario, gap=1e-4, devices=devices[:n])
+        names = COMPILED[before:first]
+        blocks = np.asarray(pack(scenario, devices=devices[:n]).batch.blocks).tolist()
+        found[n] = numbers(solution) | {
+            "twice": sorted({name for name in names if names.count(name) > 1}),
+            "again": COMPILED[first:],
+            "blocks": blocks,
+        }
+    return found
+
+
+def wider(scenario, solution):
+    """The scenario with capacities that can hold, just so."""
+    profile = scenario.feeder_profile
+    upgrades = solution.upgrades().set_index("feeder_id")["upgrade_kw"]
+    profile["capacity_kw"] += 1.02 * profile["feeder_id"].map(upgrades)
+    names = ("name", "start", "timezone", "slot_minutes", "slots")
+    names += ("vehicles", "stays", "trips", "feeders")
+    given = {name: getattr(scenario, name) for name in names}
+    return macjax.Scenario.from_frames(**given, feeder_profile=profile)
+
+
+def prices() -> pd.DataFrame:
+    """Energy prices by the hour."""
+    hour = np.arange(24)
+    price = 0.2 + 0.1 * np.sin(hour / 24 * 2 * np.pi)
+    return pd.DataFrame({"hour": hour, "price": price})
+
+
+def certified(scenario, solution) -> dict:
+    """The numbers, beside those of the certificate."""
+    certificate = macjax.certify(scenario, solution)
+    return numbers(solution) | {
+        "feasible": certificate.feasible,
+        "certified_gap": certificate.gap,
+    }
+
+
+def main() -> None:
+    """All solves, in one process so that programs are shared."""
+    jax.monitoring.register_event_duration_secs_listener(count)
+    devices = jax.devices()
+    scenario = fleet(2400, 24, 60, 9, kind="hard", seed=0)
+    found = {"counts": on_each_count(scenario, devices)}
+    warm = macjax.solve(scenario, gap=1e-4, devices=devices)
+    roomy, hard = wider(scenario, warm), FeederCapacity() + EnergyCost(prices())
+    for n in (1, 8):
+        some = devices[:n]
+        found[f"hard {n}"] = numbers(macjax.solve(roomy, hard, devices=some))
+        found[f"none {n}"] = str(macjax.solve(scenario, hard, devices=some).status)
+        session = macjax.baselines.per_session(scenario, devices=some)
+        found[f"session {n}"] = numbers(session)
+    for n in (1, 3):
+        again = macjax.solve(scenario, gap=1e-4, warm_start=warm, devices=devices[:n])
+        found[f"warm {n}"] = numbers(again)
+    objective = PeakOverload() + Smoothing(1e-3)
+    narrow = macjax.solve(scenario, objective, dtype="float32", devices=devices[:3])
+    found["smooth float32"] = certified(scenario, narrow)
+    one = scenario.subset(vehicles=scenario.vehicles["vehicle_id"].iloc[0])
+    found["one vehicle"] = certified(one, macjax.solve(one))
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
