@@ -19,8 +19,7 @@ def read_part(folder, vehicle_to_grid: bool | None = None) -> Scenario:
     """
     index, count = jax.process_index(), jax.process_count()
     processes = Processes(index, count)
-    with processes.agreed(f"to read its part of {folder}"):
-        scenario = Scenario.read(
-            folder, vehicle_to_grid, part=None if count == 1 else (index, count)
-        )
+    part = None if count == 1 else (index, count)
+    with processes.together(), processes.agreed(f"to read its part of {folder}"):
+        scenario = Scenario.read(folder, vehicle_to_grid, part=part)
     return scenario

@@ -126,29 +126,35 @@ def solve(
 def solve_tube(scenario, objective=None, *, tube="mobility", **given) -> Solution:
     """`solve` over the schedules of a tube: "mobility" or "per_session"."""
     processes = Processes.of(check_devices(given.get("devices")))
-    with processes.agreed("to prepare its part"):
-        settings = check_settings(**given)
-        if not isinstance(scenario, Scenario):
-            raise SettingsError(
-                f"scenario must be a macjax.Scenario, not {type(scenario).__name__}; "
-                "Scenario.read(folder) gives one"
-            )
-        if settings.checkpoint is not None and tube != "mobility":
-            raise SettingsError(f"checkpoint: not for the method '{tube}'")
-        clock = Clock(settings.time_limit)
-        scenario.validate(vehicle_to_grid=settings.vehicle_to_grid)
-        objective = PeakOverload() if objective is None else objective
-        warm = None
-        if settings.warm_start is not None:
-            warm = warm_tables(scenario, settings.warm_start)
-        work = prepare(scenario, objective, tube, settings, clock)
-    if settings.checkpoint is None:
-        return work.solve(warm)
-    folder = new_folder(settings.checkpoint)
-    with locked(folder):
-        write_problem(folder, scenario, objective)
-        work.keep_checkpoints(folder)
-        return work.solve(warm)
+    with processes.together():
+        with processes.agreed("to prepare its part"):
+            settings = check_settings(**given)
+            work, warm = _prepared(scenario, objective, tube, settings)
+        if settings.checkpoint is None:
+            return work.solve(warm)
+        folder = new_folder(settings.checkpoint)
+        with locked(folder):
+            write_problem(folder, scenario, work.objective)
+            work.keep_checkpoints(folder)
+            return work.solve(warm)
+
+
+def _prepared(scenario, objective, tube: str, settings: Settings):
+    """The work of a solve, and where it starts."""
+    if not isinstance(scenario, Scenario):
+        raise SettingsError(
+            f"scenario must be a macjax.Scenario, not {type(scenario).__name__}; "
+            "Scenario.read(folder) gives one"
+        )
+    if settings.checkpoint is not None and tube != "mobility":
+        raise SettingsError(f"checkpoint: not for the method '{tube}'")
+    clock = Clock(settings.time_limit)
+    scenario.validate(vehicle_to_grid=settings.vehicle_to_grid)
+    objective = PeakOverload() if objective is None else objective
+    warm = None
+    if settings.warm_start is not None:
+        warm = warm_tables(scenario, settings.warm_start)
+    return prepare(scenario, objective, tube, settings, clock), warm
 
 
 def prepare(scenario, objective, tube: str, settings: Settings, clock: Clock) -> "Work":
@@ -249,7 +255,7 @@ class Work:
                 run = self._begin(self.data, unmanaged, energy, self.price)
                 status = self._iterate(run)
         except KeyboardInterrupt:
-            if self.processes.count > 1:  # the others are not here
+            if self.processes.count > 1:  # the others go on
                 raise
             status = Status.interrupted
         if self.checkpoints is not None:

@@ -5,6 +5,7 @@ over the devices of all of them, decisions are taken together after every step.
 """
 
 import numpy as np
+import pandas as pd
 
 from macjax._processes import Processes
 from macjax._status import Status
@@ -39,8 +40,8 @@ def agree_on_problem(work, warm: WarmStart | None) -> None:
             "prices to start from": None if warm is None else warm.prices,
         }
     )
-    ids = scenario.vehicles["vehicle_id"].tolist()
-    processes.require_different(np.array(ids, str), "vehicles")
+    ids = pd.util.hash_array(scenario.vehicles["vehicle_id"].to_numpy(object))
+    processes.require_disjoint(ids, "vehicles")
 
 
 def decided(processes: Processes, status: Status | None) -> Status | None:

@@ -1,14 +1,11 @@
 """Solves on 1, 2, 3 and 8 devices of a process with 8 CPU devices; prints JSON.
 
-Run as a script: the number of devices is settled before JAX starts.
+Run as a script with JAX_NUM_CPU_DEVICES=8, which is settled before JAX starts.
 """
 
 import json
 
 import jax
-
-jax.config.update("jax_num_cpu_devices", 8)
-
 import numpy as np
 import pandas as pd
 

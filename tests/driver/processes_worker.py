@@ -1,6 +1,6 @@
 """One process of several that solve together; writes JSON to a folder.
 
-    python processes_worker.py INDEX COUNT PORT SCENARIO OUT
+python processes_worker.py INDEX COUNT PORT SCENARIO OUT
 """
 
 import json
@@ -11,16 +11,10 @@ from pathlib import Path
 
 import jax
 
-INDEX, COUNT = int(sys.argv[1]), int(sys.argv[2])
-jax.config.update("jax_num_cpu_devices", 1)
-jax.config.update("jax_cpu_collectives_implementation", "gloo")
-jax.distributed.initialize(
-    f"localhost:{sys.argv[3]}", num_processes=COUNT, process_id=INDEX
-)
-
 import macjax
 from macjax import FeederCapacity, MacjaxError
 
+INDEX, COUNT = int(sys.argv[1]), int(sys.argv[2])
 FOLDER, OUT = sys.argv[4], Path(sys.argv[5])
 FOUND: dict = {}
 
@@ -70,7 +64,7 @@ def too_far(scenario: macjax.Scenario) -> macjax.Scenario:
 
 def interrupt(record: dict) -> None:
     """What a user at the keyboard does."""
-    if record["iteration"] >= 20:
+    if record["iteration"] == 20:
         os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -81,6 +75,9 @@ def fail(record: dict) -> None:
 
 def main() -> None:
     """All solves after one another, in the same order in all processes."""
+    jax.distributed.initialize(
+        f"localhost:{sys.argv[3]}", num_processes=COUNT, process_id=INDEX
+    )
     part = macjax.read_part(FOLDER)
     solution = macjax.solve(part)
     FOUND["even"] = told(solution)
