@@ -75,12 +75,13 @@ class Processes:
         return rows.view(value.dtype).reshape(self.count, *value.shape)
 
     def total(self, value) -> np.ndarray:
-        """Sum over the processes, in their order."""
-        return self.gather(value).sum(axis=0)
+        """Sum over the processes, in their order, in float64."""
+        # NumPy's sums over nothing are integers, and a process may hold nothing.
+        return self.gather(np.asarray(value, np.float64)).sum(axis=0)
 
     def most(self, value) -> np.ndarray:
-        """Largest over the processes."""
-        return self.gather(value).max(axis=0)
+        """Largest over the processes, in float64."""
+        return self.gather(np.asarray(value, np.float64)).max(axis=0)
 
     def texts(self, text: str) -> list[str]:
         """A text of every process, cut to `LONGEST_TEXT` bytes."""

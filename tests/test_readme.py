@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+ALONE = [code for code in CODE[1:] if "jax.distributed" not in code]
 
 
 def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
@@ -26,9 +27,12 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "out" / "mac" / "solution.json").exists()
 
 
-@pytest.mark.parametrize("code", CODE[1:])
+@pytest.mark.parametrize("code", ALONE)
 def test_further_examples_run_in_programs_of_their_own(code, tmp_path):
-    """Some set up JAX, which must not have computed anything before."""
+    """Some set up JAX, which must not have computed anything before.
+
+    The one of several processes is in `tests/driver/test_processes.py`.
+    """
     program = [sys.executable, "-W", "error", "-c", code]
     subprocess.run(program, cwd=tmp_path, timeout=300, check=True)
 

@@ -1,6 +1,8 @@
-"""One process of several that solve together; writes JSON to a folder.
+"""One process of several that solve together; writes what it found to a folder.
 
-python processes_worker.py INDEX COUNT PORT SCENARIO OUT
+    python processes_worker.py SCENARIO OUT
+
+The environment says which process of how many it is.
 """
 
 import json
@@ -12,17 +14,17 @@ from pathlib import Path
 import jax
 
 import macjax
-from macjax import FeederCapacity, MacjaxError
+from macjax import EnergyCost, FeederCapacity, MacjaxError
 
-INDEX, COUNT = int(sys.argv[1]), int(sys.argv[2])
-FOLDER, OUT = sys.argv[4], Path(sys.argv[5])
+FOLDER, OUT = sys.argv[1], Path(sys.argv[2])
 FOUND: dict = {}
 
 
 def told(solution) -> dict:
-    """What both processes have to say alike."""
+    """What is compared."""
     return {
         "status": str(solution.status),
+        "message": solution.message,
         "objective": solution.objective,
         "lower_bound": solution.lower_bound,
         "iterations": solution.iterations,
@@ -44,16 +46,17 @@ def error_of(work) -> str:
     return "none"
 
 
-def uneven(first: int) -> macjax.Scenario:
+def cut(first: int, overlap: int = 0) -> macjax.Scenario:
     """Process 0 with the first vehicles of all, process 1 with the others."""
     whole = macjax.Scenario.read(FOLDER)
     ids = whole.vehicles["vehicle_id"]
-    return whole.subset(vehicles=ids[:first] if INDEX == 0 else ids[first:])
+    own = ids[first - overlap :] if jax.process_index() else ids[:first]
+    return whole.subset(vehicles=own)
 
 
 def too_far(scenario: macjax.Scenario) -> macjax.Scenario:
-    """Process 1 has a trip that no battery can serve."""
-    if INDEX == 0:
+    """Process 1 has trips that no battery can serve."""
+    if jax.process_index() == 0:
         return scenario
     names = ("name", "start", "timezone", "slot_minutes", "slots", "vehicles")
     names += ("stays", "trips", "feeders", "feeder_profile")
@@ -75,31 +78,35 @@ def fail(record: dict) -> None:
 
 def main() -> None:
     """All solves after one another, in the same order in all processes."""
-    jax.distributed.initialize(
-        f"localhost:{sys.argv[3]}", num_processes=COUNT, process_id=INDEX
-    )
+    jax.distributed.initialize()
+    index = jax.process_index()
     part = macjax.read_part(FOLDER)
     solution = macjax.solve(part)
     FOUND["even"] = told(solution)
     solution.write(OUT / "solution")
     FOUND["warm"] = told(macjax.solve(part, warm_start=solution))
     FOUND["no hold"] = str(macjax.solve(part, FeederCapacity()).status)
-    for first in (97, 100):
-        FOUND[f"first {first}"] = told(macjax.solve(uneven(first)))
+    for first in (37, 1, 100):
+        FOUND[f"first {first}"] = told(macjax.solve(cut(first)))
+    alone = macjax.solve(cut(37), max_iterations=20, devices=jax.local_devices())
+    FOUND["alone"] = told(alone)
     stopped = macjax.solve(part, gap=1e-11, progress=interrupt)
     FOUND["interrupted"] = told(stopped)
     FOUND["no time"] = told(macjax.solve(part, time_limit=0))
-    whole = macjax.Scenario.read(FOLDER)
+    other = EnergyCost(0.1 * index)
     FOUND["errors"] = {
-        "same": error_of(lambda: macjax.solve(whole)),
-        "settings": error_of(lambda: macjax.solve(part, gap=10.0 ** -(3 + INDEX))),
+        "overlap": error_of(lambda: macjax.solve(cut(37, overlap=2))),
+        "gap": error_of(lambda: macjax.solve(part, gap=10.0 ** -(3 + index))),
+        "wrong gap": error_of(lambda: macjax.solve(part, gap=0 if index else 1e-3)),
+        "objective": error_of(lambda: macjax.solve(part, other)),
         "trips": error_of(lambda: macjax.solve(too_far(part))),
         "progress": error_of(lambda: macjax.solve(part, progress=fail)),
         "certify": error_of(lambda: macjax.certify(part, solution)),
-        "read": error_of(lambda: macjax.read_part(OUT if INDEX else FOLDER)),
+        "checkpoint": error_of(lambda: macjax.solve(part, checkpoint=OUT / "run")),
+        "read": error_of(lambda: macjax.read_part(OUT if index else FOLDER)),
     }
     FOUND["after"] = told(macjax.solve(part))
-    (OUT / f"{INDEX}.json").write_text(json.dumps(FOUND), encoding="utf-8")
+    (OUT / f"{index}.json").write_text(json.dumps(FOUND), encoding="utf-8")
 
 
 if __name__ == "__main__":
