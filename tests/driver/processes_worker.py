@@ -1,12 +1,14 @@
-"""One process of several that solve together; writes what it found to a folder.
+"""One process of several that solve together; writes what it found to its folder.
 
-    python processes_worker.py SCENARIO OUT
+    python processes_worker.py PROGRAM
 
-The environment says which process of how many it is.
+PROGRAM is that of the README, which reads the folder `region` and writes `result`. The
+environment says which process of how many this is.
 """
 
 import json
 import os
+import runpy
 import signal
 import sys
 from pathlib import Path
@@ -16,7 +18,7 @@ import jax
 import macjax
 from macjax import EnergyCost, FeederCapacity, MacjaxError
 
-FOLDER, OUT = sys.argv[1], Path(sys.argv[2])
+FOLDER = "region"
 FOUND: dict = {}
 
 
@@ -78,17 +80,14 @@ def fail(record: dict) -> None:
 
 def main() -> None:
     """All solves after one another, in the same order in all processes."""
-    jax.distributed.initialize()
-    index = jax.process_index()
-    part = macjax.read_part(FOLDER)
-    solution = macjax.solve(part)
+    names = runpy.run_path(sys.argv[1])
+    part, solution, index = names["part"], names["solution"], jax.process_index()
     FOUND["even"] = told(solution)
-    solution.write(OUT / "solution")
     FOUND["warm"] = told(macjax.solve(part, warm_start=solution))
     FOUND["no hold"] = str(macjax.solve(part, FeederCapacity()).status)
     for first in (37, 1, 100):
         FOUND[f"first {first}"] = told(macjax.solve(cut(first)))
-    alone = macjax.solve(cut(37), max_iterations=20, devices=jax.local_devices())
+    alone = macjax.solve(cut(37), time_limit=0, devices=jax.local_devices())
     FOUND["alone"] = told(alone)
     stopped = macjax.solve(part, gap=1e-11, progress=interrupt)
     FOUND["interrupted"] = told(stopped)
@@ -102,11 +101,11 @@ def main() -> None:
         "trips": error_of(lambda: macjax.solve(too_far(part))),
         "progress": error_of(lambda: macjax.solve(part, progress=fail)),
         "certify": error_of(lambda: macjax.certify(part, solution)),
-        "checkpoint": error_of(lambda: macjax.solve(part, checkpoint=OUT / "run")),
-        "read": error_of(lambda: macjax.read_part(OUT if index else FOLDER)),
+        "checkpoint": error_of(lambda: macjax.solve(part, checkpoint="run")),
+        "read": error_of(lambda: macjax.read_part("nowhere" if index else FOLDER)),
     }
     FOUND["after"] = told(macjax.solve(part))
-    (OUT / f"{index}.json").write_text(json.dumps(FOUND), encoding="utf-8")
+    Path(f"{index}.json").write_text(json.dumps(FOUND), encoding="utf-8")
 
 
 if __name__ == "__main__":

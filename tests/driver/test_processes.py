@@ -85,23 +85,20 @@ def assert_well(ended: list[Ended]) -> None:
 
 
 @pytest.fixture(scope="module")
-def scenario_folder(hard_street, tmp_path_factory):
-    """The street on disk."""
-    folder = tmp_path_factory.mktemp("street") / "scenario"
-    hard_street.write(folder)
+def out(hard_street, tmp_path_factory):
+    """The folder in which the processes work, with the street as `region`."""
+    folder = tmp_path_factory.mktemp("processes")
+    hard_street.write(folder / "region")
     return folder
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory):
-    """The folder in which the processes work."""
-    return tmp_path_factory.mktemp("processes")
-
-
-@pytest.fixture(scope="module")
-def found(scenario_folder, out):
-    """What each process found."""
-    ended = run_together([HERE / "processes_worker.py", scenario_folder, out], out)
+def found(out):
+    """What each process found; the program for clusters of the README comes first."""
+    codes = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    (code,) = [code for code in codes if "jax.distributed" in code]
+    (out / "program.py").write_text(code, encoding="utf-8")
+    ended = run_together([HERE / "processes_worker.py", "program.py"], out)
     assert_well(ended)
     texts = [(out / f"{index}.json").read_text("utf-8") for index in range(COUNT)]
     return [json.loads(text) for text in texts]
@@ -205,8 +202,8 @@ def test_errors_are_told_to_all(found):
 @pytest.mark.usefixtures("found")
 def test_parts_make_one_solution(out, hard_street, street_optimum):
     """Written by both processes, read and certified as one."""
-    solution = macjax.Solution.read(out / "solution")
-    assert sorted(e.name for e in (out / "solution").iterdir()) == [
+    solution = macjax.Solution.read(out / "result")
+    assert sorted(e.name for e in (out / "result").iterdir()) == [
         "part-00000-of-00002",
         "part-00001-of-00002",
     ]
@@ -216,7 +213,7 @@ def test_parts_make_one_solution(out, hard_street, street_optimum):
         assert len(of_parts) == len(of_all)
         assert set(of_parts["vehicle_id"]) == set(of_all["vehicle_id"])
     assert_right(solution.scenario, solution, street_optimum, gap=1e-3)
-    part = macjax.Solution.read(out / "solution" / "part-00001-of-00002")
+    part = macjax.Solution.read(out / "result" / "part-00001-of-00002")
     assert len(part.scenario.vehicles) == 50
     for name in ("loads", "upgrades"):
         one, whole = getattr(part, name)(), getattr(solution, name)()
@@ -228,30 +225,20 @@ def test_parts_make_one_solution(out, hard_street, street_optimum):
 def test_parts_that_do_not_fit_are_refused(out, tmp_path):
     """A part that is missing, and one of another solve."""
     folder = tmp_path / "solution"
-    shutil.copytree(out / "solution", folder)
+    shutil.copytree(out / "result", folder)
     shutil.rmtree(folder / "part-00001-of-00002")
     with pytest.raises(macjax.SolutionError, match="'part-00001-of-00002' is missing"):
         macjax.Solution.read(folder)
 
 
 @pytest.mark.parametrize("how", ["killed", "interrupted twice", "failed"])
-def test_no_process_waits_for_one_that_is_lost(scenario_folder, tmp_path, how):
+def test_no_process_waits_for_one_that_is_lost(out, how):
     """Both end, soon and with an error, though process 0 waits for process 1."""
     begin = time.monotonic()
-    zero, one = run_together([HERE / "lost_worker.py", scenario_folder, how], tmp_path)
+    zero, one = run_together([HERE / "lost_worker.py", "region", how], out)
     seconds = time.monotonic() - begin
     assert zero.code != 0 and one.code != 0
     assert "process 0 of 2 can no longer reach the others" in zero.output
     if how == "failed":
         assert "RuntimeError: of one process alone" in one.output
     assert seconds < 90
-
-
-def test_the_readme_runs_in_two_processes(hard_street, tmp_path):
-    """Its program for clusters, with a folder `region` beside it."""
-    codes = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    (code,) = [code for code in codes if "jax.distributed" in code]
-    hard_street.write(tmp_path / "region")
-    (tmp_path / "program.py").write_text(code, encoding="utf-8")
-    assert_well(run_together(["program.py"], tmp_path))
-    assert macjax.Solution.read(tmp_path / "result").status == "solved"

@@ -1,0 +1,105 @@
+"""The vehicles spread over 1, 2, 3 and 8 devices of one process."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+WORKER = Path(__file__).resolve().parent / "devices_worker.py"
+COUNTS = (1, 2, 3, 8)
+# Sums come in another order, and the bends of the cost make more of it than rounding;
+# what is asked for is far above.
+SAME, GAP = 1e-8, 1e-4
+LONGEST = 240  # seconds, where machines are busy
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What a process with 8 CPU devices found."""
+    given = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "8"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", WORKER],
+        capture_output=True,
+        text=True,
+        env=given,
+        cwd=tmp_path_factory.mktemp("devices"),
+        timeout=LONGEST,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_devices_agree(found, count):
+    """Objective, bound, prices, loads and iterations are those of one device."""
+    one, several = found["counts"]["1"], found["counts"][str(count)]
+    assert several["status"] == "solved" and several["gap"] <= GAP
+    assert several["devices"] == count
+    assert several["iterations"] == one["iterations"]
+    for name in ("objective", "lower_bound"):
+        assert several[name] == pytest.approx(one[name], rel=SAME), name
+    for name in ("prices", "loads"):
+        wanted = np.array(one[name])
+        np.testing.assert_allclose(
+            several[name], wanted, rtol=0, atol=1e-5 * np.abs(wanted).max()
+        )
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_nothing_is_compiled_twice(found, count):
+    """One compilation of each program for some devices, none in a second solve."""
+    told = found["counts"][str(count)]
+    assert told["twice"] == []
+    assert told["again"] == []
+
+
+def test_blocks_are_dealt_out_evenly(found):
+    """Also where they are no multiple of the devices."""
+    for count in COUNTS:
+        blocks = found["counts"][str(count)]["blocks"]
+        assert len(blocks) == count and max(blocks) - min(blocks) <= 1
+    assert len(set(found["counts"]["3"]["blocks"])) == 2
+
+
+def test_hard_limits_on_eight_devices(found):
+    """They are met, or are proved not to hold."""
+    hard = found["hard"]
+    assert hard["status"] == "solved" and hard["devices"] == 8
+    assert hard["feasible"] and hard["certified_gap"] <= 1e-3
+    assert np.isfinite(hard["objective"])
+    assert found["none"] == "infeasible"
+
+
+def test_per_session_on_eight_devices(found):
+    """The sessions' own problem goes the same way."""
+    one, several = found["session 1"], found["session 8"]
+    assert several["devices"] == 8
+    assert several["objective"] == pytest.approx(one["objective"], rel=SAME)
+    assert several["lower_bound"] == pytest.approx(one["lower_bound"], rel=SAME)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_solution_starts_a_solve_on_fewer_devices(found, count):
+    """A schedule does not know where it was found."""
+    warm = found[f"warm {count}"]
+    assert warm["status"] == "solved" and warm["iterations"] == 0
+    assert warm["devices"] == count
+
+
+def test_float32_and_smoothing_on_three_devices(found):
+    """As certified from the tables in float64."""
+    told = found["smooth float32"]
+    assert told["status"] == "solved" and told["devices"] == 3
+    assert told["feasible"] and told["certified_gap"] <= 1e-3
+
+
+def test_one_vehicle_and_eight_devices(found):
+    """Devices without a vehicle are left out."""
+    told = found["one vehicle"]
+    assert told["status"] == "solved" and told["devices"] == 1
+    assert told["feasible"]
