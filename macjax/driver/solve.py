@@ -146,8 +146,11 @@ def _prepared(scenario, objective, tube: str, settings: Settings):
             f"scenario must be a macjax.Scenario, not {type(scenario).__name__}; "
             "Scenario.read(folder) gives one"
         )
-    if settings.checkpoint is not None and tube != "mobility":
-        raise SettingsError(f"checkpoint: not for the method '{tube}'")
+    if tube != "mobility":
+        if settings.checkpoint is not None:
+            raise SettingsError(f"checkpoint: not for the method '{tube}'")
+        if Processes.of(settings.devices).count > 1:
+            raise SettingsError(f"several processes: not for the method '{tube}'")
     clock = Clock(settings.time_limit)
     scenario.validate(vehicle_to_grid=settings.vehicle_to_grid)
     objective = PeakOverload() if objective is None else objective

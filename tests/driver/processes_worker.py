@@ -102,6 +102,7 @@ def main() -> None:
         "progress": error_of(lambda: macjax.solve(part, progress=fail)),
         "certify": error_of(lambda: macjax.certify(part, solution)),
         "checkpoint": error_of(lambda: macjax.solve(part, checkpoint="run")),
+        "session": error_of(lambda: macjax.baselines.per_session(part)),
         "read": error_of(lambda: macjax.read_part("nowhere" if index else FOLDER)),
     }
     FOUND["after"] = told(macjax.solve(part))

@@ -179,6 +179,7 @@ def test_errors_are_told_to_all(found):
         "objective": "were given different capacities, base loads or objectives",
         "certify": "the solution holds a part of the vehicles",
         "checkpoint": "checkpoint: a run of several processes has none",
+        "session": "several processes: not for the method 'per_session'",
     }
     for name, wanted in both.items():
         for told in (zero, one):
@@ -223,12 +224,21 @@ def test_parts_make_one_solution(out, hard_street, street_optimum):
 
 @pytest.mark.usefixtures("found")
 def test_parts_that_do_not_fit_are_refused(out, tmp_path):
-    """A part that is missing, and one of another solve."""
+    """One that is of another solve, and one that is missing."""
     folder = tmp_path / "solution"
     shutil.copytree(out / "result", folder)
-    shutil.rmtree(folder / "part-00001-of-00002")
-    with pytest.raises(macjax.SolutionError, match="'part-00001-of-00002' is missing"):
+    name = "part-00001-of-00002"
+    part = macjax.Solution.read(folder / name)
+    assert part.part is not None
+    part.part = part.part._replace(run="another")
+    part.write(folder)
+    with pytest.raises(macjax.SolutionError, match="parts are of different solves"):
         macjax.Solution.read(folder)
+    shutil.rmtree(folder / name)
+    with pytest.raises(macjax.SolutionError, match=f"'{name}' is missing"):
+        macjax.Solution.read(folder)
+    with pytest.raises(macjax.SettingsError, match="not of a solution by 2 processes"):
+        part.write(out)
 
 
 @pytest.mark.parametrize("how", ["killed", "interrupted twice", "failed"])
