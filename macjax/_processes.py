@@ -118,7 +118,7 @@ class Processes:
                 raise
             raise self._alone(error) from error
 
-    def _alone(self, error: Exception) -> ProcessError:
+    def _alone(self, error: BaseException) -> ProcessError:
         """What an error means that comes of another process's end."""
         reason = str(error).partition("\n")[0]
         return ProcessError(

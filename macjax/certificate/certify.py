@@ -153,11 +153,6 @@ def certify(
     """
     _require_scenario(scenario)
     solution, schedule = _solution_and_schedule(solution, schedule)
-    if getattr(solution, "part", None) is not None:
-        raise SettingsError(
-            "the solution holds a part of the vehicles; let every process write its "
-            "part into one folder and certify Solution.read(folder), which joins them"
-        )
     _require_charging_only(scenario, vehicle_to_grid)
     own_plan = schedule is None
     start = own_start(scenario, solution) if own_plan else None
@@ -316,6 +311,11 @@ def _solution_and_schedule(solution, schedule):
         raise SettingsError(
             "solution must be a macjax.Solution or a schedule frame, not "
             f"{type(solution).__name__}"
+        )
+    if getattr(solution, "part", None) is not None:
+        raise SettingsError(
+            "the solution holds a part of the vehicles; let every process write its "
+            "part into one folder and certify Solution.read(folder), which joins them"
         )
     return solution, schedule
 

@@ -78,8 +78,7 @@ def solve(
 
     Arguments:
         scenario: the tables.
-        objective: one of `macjax.objectives` or a sum of them; None is
-            `PeakOverload()`, the cost of the largest overload of each feeder.
+        objective: one of `macjax.objectives` or a sum of them; None: `PeakOverload()`.
         gap: certified relative gap at which the solve is done: objective - lower_bound
             <= gap (|objective| + 0.01 |objective of unmanaged charging|).
         max_iterations: most iterations (ADMM iterations and Newton steps).
@@ -89,22 +88,19 @@ def solve(
             ("error"), are left out ("drop") or do their best ("relax").
         dtype: "float64" or "float32"; None is float64 on a CPU and float32 on a GPU.
         progress: True prints lines to stderr, False does not, None does on a
-            terminal; a callable is called with a dict at each check. Of several
-            processes the first one reports.
+            terminal; a callable is called with a dict at each check (by process 0).
         vehicle_to_grid: False leaves `discharge_kw` out of account.
         devices: JAX devices over which the vehicles are spread; None takes all of the
-            default kind. If other processes of a `jax.distributed` run own some of
-            them, every process solves at once, each with its own part of the vehicles
-            and the same feeders; `jax.local_devices()` keeps a solve to itself.
+            default kind, those of all processes of a `jax.distributed` run too: they
+            solve together, each with its part of the vehicles and the same feeders.
         checkpoint: a new folder for checkpoints, from which `resume` goes on; one is
             also written at the end. None writes nothing.
         checkpoint_every: seconds between two checkpoints; 0 is after every step.
 
     Returns:
         A `Solution`; `.status` says how it ended and `.message` what to do. Wrong data
-        raise `DataError`, wrong settings `SettingsError`. With several processes it has
-        the schedule of the own vehicles; objective, bound, prices, loads and upgrades
-        are of all.
+        raise `DataError`, wrong settings `SettingsError`. Of several processes each has
+        its own vehicles in it, and objective, bound, prices and loads of all.
     """
     return solve_tube(
         scenario,
