@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
-from macjax.fleet.devices import FLEET_AXIS
+from macjax.fleet.devices import FLEET_AXIS, split, whole
 from macjax.fleet.packing import FleetBatch
 
 
@@ -43,12 +43,12 @@ def over_devices(
         sums, outputs = work(batch.on_one_device(), tables, *items)
         return jax.lax.psum(sums, FLEET_AXIS), outputs
 
-    split, whole = PartitionSpec(FLEET_AXIS), PartitionSpec()
+    by_block, everywhere = PartitionSpec(FLEET_AXIS), PartitionSpec()
     return jax.shard_map(
         local,
         mesh=batch.mesh,
-        in_specs=(split, whole, split),
-        out_specs=(whole, split),
+        in_specs=(by_block, everywhere, by_block),
+        out_specs=(everywhere, by_block),
         check_vma=False,
     )(batch, tables, items)
 
@@ -83,8 +83,7 @@ def like_settled(batch: FleetBatch, shapes: Any) -> Any:
 
 def _place(mesh: Mesh, ndim: int) -> NamedSharding:
     """Blocks have at least three axes, tables and numbers fewer."""
-    split = PartitionSpec(FLEET_AXIS) if ndim > 2 else PartitionSpec()
-    return NamedSharding(mesh, split)
+    return split(mesh) if ndim > 2 else whole(mesh)
 
 
 def over_blocks(

@@ -40,6 +40,20 @@ def fleet_mesh(devices: Sequence[Any], used: int, processes: Processes) -> Mesh:
     return Mesh(np.array(chosen), (FLEET_AXIS,))
 
 
+def split(mesh: Mesh) -> NamedSharding:
+    """Where arrays with a leading axis of blocks lie.
+
+    On one device JAX calls what a program gives back whole, so they are from the start.
+    """
+    spec = PartitionSpec(FLEET_AXIS) if mesh.size > 1 else PartitionSpec()
+    return NamedSharding(mesh, spec)
+
+
+def whole(mesh: Mesh) -> NamedSharding:
+    """Where arrays lie that all devices have whole."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
 def put_blocks(array: np.ndarray, mesh: Mesh | None) -> Array:
     """An array with a leading axis of blocks, on the devices that hold them.
 
@@ -49,7 +63,7 @@ def put_blocks(array: np.ndarray, mesh: Mesh | None) -> Array:
     """
     if mesh is None:
         return jnp.asarray(array)
-    sharding = NamedSharding(mesh, PartitionSpec(FLEET_AXIS))
+    sharding = split(mesh)
     if not mesh.is_multi_process:
         return jax.device_put(array, sharding)
     own = [i for i, d in enumerate(mesh.devices.flat) if d in set(mesh.local_devices)]
@@ -67,7 +81,7 @@ def put_whole(array: np.ndarray, mesh: Mesh | None) -> Array:
     """An array that all devices have whole; the same one in all processes."""
     if mesh is None:
         return jnp.asarray(array)
-    sharding = NamedSharding(mesh, PartitionSpec())
+    sharding = whole(mesh)
     if not mesh.is_multi_process:
         return jax.device_put(array, sharding)
     array = np.asarray(array)
