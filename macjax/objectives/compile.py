@@ -99,4 +99,6 @@ def _without_costs(scenario) -> FeederTermsData:
         headroom=capacity - base,
         tolerance=HARD_TOLERANCE * np.maximum(1.0, capacity),
         epsilon=0.0,
+        # A table from the start: a number here would compile programs of its own.
+        margin=np.zeros_like(capacity),
     )
