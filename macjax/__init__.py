@@ -14,6 +14,7 @@ from macjax._errors import CheckpointError as CheckpointError
 from macjax._errors import CheckpointWarning as CheckpointWarning
 from macjax._errors import DataError as DataError
 from macjax._errors import MacjaxError as MacjaxError
+from macjax._errors import MemoryShortError as MemoryShortError
 from macjax._errors import ProcessError as ProcessError
 from macjax._errors import SettingsError as SettingsError
 from macjax._errors import SolutionError as SolutionError
@@ -75,6 +76,7 @@ __all__ = [
     "EnergyCost",
     "FeederCapacity",
     "MacjaxError",
+    "MemoryShortError",
     "OverloadEnergy",
     "PeakOverload",
     "ProcessError",

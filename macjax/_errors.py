@@ -27,6 +27,10 @@ class ProcessError(MacjaxError):
     """Another process of a solve by several processes failed."""
 
 
+class MemoryShortError(MacjaxError):
+    """A fleet does not fit into the memory of the devices, or of the machine."""
+
+
 class CheckpointError(MacjaxError):
     """A checkpoint is damaged or belongs to another problem."""
 

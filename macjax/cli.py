@@ -70,7 +70,12 @@ def report(error: Exception, as_json: bool, debug: bool) -> int:
     import traceback
 
     from macjax._commands import INFEASIBLE, UNSOLVED, WRONG
-    from macjax._errors import DataError, InfeasibleVehicles, MacjaxError
+    from macjax._errors import (
+        DataError,
+        InfeasibleVehicles,
+        MacjaxError,
+        MemoryShortError,
+    )
     from macjax._output import note, print_json
 
     # A locked file or folder is wrong input as well.
@@ -91,7 +96,8 @@ def report(error: Exception, as_json: bool, debug: bool) -> int:
         print_json({"error": record})
     if isinstance(error, InfeasibleVehicles):
         return INFEASIBLE
-    return WRONG if expected else UNSOLVED
+    is_wrong = expected and not isinstance(error, MemoryShortError)
+    return WRONG if is_wrong else UNSOLVED
 
 
 class Interruption:

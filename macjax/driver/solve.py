@@ -37,6 +37,7 @@ from macjax.driver.shortfall import apply_policy, infeasible_frame
 from macjax.driver.together import agree_on_problem, decided, part_of
 from macjax.driver.warm_start import WarmStart, warm_tables
 from macjax.fleet.devices import own_blocks, put_blocks, put_whole
+from macjax.fleet.memory import bytes_on_devices, told_if_short
 from macjax.fleet.opportunities import charging_chains
 from macjax.fleet.packing import Fleet, pack
 from macjax.fleet.unpack import energies_of, plan_of
@@ -221,14 +222,17 @@ class Work:
 
     def solve(self, warm: WarmStart | None = None, left: Left | None = None):
         """The solution: from the start, or from where an earlier part left the run."""
+        dtype = self.settings.dtype
         with Interruption() as self.interruption, jax.enable_x64(True):
-            return self._solve(warm, left)
+            agree_on_problem(self, warm)
+            with told_if_short(None, dtype):
+                self.fleet = self._pack(dtype)
+            self.clock.lap("pack")
+            with told_if_short(self.fleet, dtype):
+                return self._solve(warm, left)
 
     def _solve(self, warm, left) -> Solution:
-        """Pack, iterate, certify."""
-        agree_on_problem(self, warm)
-        self.fleet = self._pack(self.settings.dtype)
-        self.clock.lap("pack")
+        """Iterate, certify."""
         self.certifier = Certifier(
             self.scenario,
             on_infeasible=self.settings.on_infeasible,
@@ -427,6 +431,7 @@ class Work:
             "devices": self.devices,
             "processes": self.processes.count,
             "padding_share": self.fleet.waste,
+            "device_bytes": bytes_on_devices(self.fleet, settings.dtype),
             "vehicle_to_grid": self.vehicle_to_grid,
             "resumed": self.resumed,
         }
