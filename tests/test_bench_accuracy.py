@@ -25,7 +25,9 @@ def accuracy():
     spec = importlib.util.spec_from_file_location("bench_accuracy", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
+    sys.path.insert(0, str(SCRIPT.parent))
     spec.loader.exec_module(module)
+    sys.path.remove(str(SCRIPT.parent))
     yield module
     del sys.modules[spec.name]
 

@@ -118,13 +118,23 @@ def cores() -> int:
 
 
 def commit() -> str | None:
-    """The commit of the checkout, with `-dirty` where files differ; None without."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    """The commit of the checkout, None without one.
+
+    `-dirty` stands behind it where files differ, other than the records themselves.
+    """
+    git = ["git", "-C", str(ROOT)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(
+            [*git, "describe", "--always"], capture_output=True, text=True
+        )
+        differs = subprocess.run(
+            [*git, "diff", "--quiet", "HEAD", "--", ".", ":(exclude)bench/results"],
+            capture_output=True,
+        )
     except OSError:
         return None
-    return done.stdout.strip() or None
+    name = done.stdout.strip()
+    return name + "-dirty" * (differs.returncode == 1) if name else None
 
 
 def plain(value) -> Any:

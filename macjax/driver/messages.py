@@ -39,6 +39,7 @@ def message_for(
     feeders: Iterable = (),
     vehicles: Iterable = (),
     can_resume: bool = False,
+    relaxed: int = 0,
 ) -> str:
     """What happened and what to do.
 
@@ -50,6 +51,7 @@ def message_for(
         feeders: ids of the feeders whose capacities cannot hold.
         vehicles: ids of vehicles with numbers that are not finite.
         can_resume: whether there is a checkpoint from which the run can go on.
+        relaxed: vehicles that cannot make their trips and charge as far as they can.
     """
     vehicles = list(vehicles)
     text = WHAT[status].format(
@@ -64,7 +66,13 @@ def message_for(
     )
     go_on = f"macjax.resume({str(settings.checkpoint)!r})"
     to_do = TO_DO[status].format(go_on=go_on if can_resume else "warm_start=")
-    return f"{text} {to_do}".strip()
+    if relaxed:
+        to_do += (
+            f" All of this is about a relaxed problem: {relaxed} "
+            f"vehicle{'s' * (relaxed != 1)} in `infeasible` cannot make all trips and "
+            "charge as far as possible."
+        )
+    return f"{text} {to_do.strip()}".strip()
 
 
 def _some(ids: list, noun: str) -> str:

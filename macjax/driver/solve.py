@@ -440,7 +440,14 @@ class Work:
             scenario=self.scenario,
             status=status,
             message=message_for(
-                status, settings, gap, interval, self._ray_feeders(), bad, can_resume
+                status,
+                settings,
+                gap,
+                interval,
+                self._ray_feeders(),
+                bad,
+                can_resume,
+                self._relaxed(),
             ),
             unmanaged_objective=self.certifier.unmanaged_objective,
             iterations=run.iteration if run is not None else 0,
@@ -457,6 +464,12 @@ class Work:
             part=part_of(self.processes, self.scenario, found["plan"]),
             **found,
         )
+
+    def _relaxed(self) -> int:
+        """Vehicles that cannot make their trips and are charged all the same."""
+        if self.infeasible is None or self.settings.on_infeasible != "relax":
+            return 0
+        return len(self.infeasible)
 
     def _ray_feeders(self) -> list:
         if self.ray is None:

@@ -233,7 +233,9 @@ def _check_range(
     name, names = column.name, clean.names
     infinite = np.isinf(values)
     if infinite.any():
-        clean.faults += names.fault(name, "must be finite; found inf", infinite)
+        clean.faults += names.fault(
+            name, f"must be finite; found {values[infinite][0]:g}", infinite
+        )
         values = np.where(infinite, np.nan, values)
     low = values <= column.low if column.low_open else values < column.low
     high = values > column.high
@@ -265,7 +267,13 @@ def _check_range(
 def _keep_extra(clean: CleanTable, frame: pd.DataFrame) -> None:
     """Keep the columns beyond the schema and say once that nothing reads them."""
     extra = [name for name in frame.columns if name not in clean.table.names]
+    absent = [c.name for c in clean.table.columns if c.name not in frame.columns]
+    optional = [c.name for c in clean.table.columns if not c.required]
+    spelt = {_letters(name): name for name in absent if name in optional}
     for name in extra:
+        if meant := spelt.get(_letters(name)):
+            rule = f"is no column of a scenario, '{meant}' is: rename it"
+            clean.faults.append(Fault(clean.table.name, str(name), rule, clean.rows))
         # Before pandas 3 this copies, since then it is safe without.
         clean.extra[name] = frame[name].reset_index(drop=True)
         if reason := unstorable(clean.extra[name]):
@@ -277,10 +285,14 @@ def _keep_extra(clean: CleanTable, frame: pd.DataFrame) -> None:
     if not extra:
         return
     words = []
-    absent = [c.name for c in clean.table.columns if c.name not in frame.columns]
     for name in extra:
         close = get_close_matches(str(name).lower(), absent, n=1, cutoff=0.8)
         words.append(f"{name} (is {close[0]} meant?)" if close else str(name))
     clean.notes.append(
         f"{clean.table.name}: columns kept, not used: {', '.join(words)}"
     )
+
+
+def _letters(name) -> str:
+    """A name without what spellings differ in: case, spaces and underscores."""
+    return "".join(c for c in str(name).lower() if c.isalnum())

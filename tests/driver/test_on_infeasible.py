@@ -115,6 +115,7 @@ def test_drop(frames, scenario, error):
 def test_relax(scenario, error):
     """They charge all they can, everybody else is served as ever."""
     solution = macjax.solve(scenario, on_infeasible="relax")
+    assert "relaxed problem: " in solution.message
     assert solution.status == "solved" and solution.dropped == []
     assert_certified(scenario, solution)
     pd.testing.assert_frame_equal(solution.infeasible, error.infeasible)

@@ -773,6 +773,23 @@ def test_case_2_a_misspelled_optional_column_is_pointed_out():
     assert "is weight meant?" in Scenario.from_frames(**arguments).notes[0]
 
 
+@pytest.mark.parametrize("name", ["Weight", " weight", "WEIGHT"])
+def test_case_1_an_optional_column_in_another_spelling_is_a_fault(name):
+    """It would be left out of account, and every vehicle count once."""
+    arguments = good()
+    arguments["vehicles"] = arguments["vehicles"].rename(columns={"weight": name})
+    (fault,) = report(arguments).fault_list
+    assert (fault.table, fault.column) == ("vehicles", name)
+    assert "'weight' is: rename it" in fault.rule
+
+
+def test_a_column_of_ones_own_beside_the_known_one_is_kept():
+    """Nothing is left out of account, so any name will do."""
+    arguments = good()
+    arguments["vehicles"]["Weight"] = 7.0
+    assert "Weight" in Scenario.from_frames(**arguments).vehicles
+
+
 @pytest.mark.parametrize("dtype", [None, object])
 def test_case_6_tables_without_rows(dtype):
     arguments = good()
