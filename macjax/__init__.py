@@ -15,6 +15,7 @@ from macjax._errors import CheckpointWarning as CheckpointWarning
 from macjax._errors import DataError as DataError
 from macjax._errors import MacjaxError as MacjaxError
 from macjax._errors import MemoryShortError as MemoryShortError
+from macjax._errors import MemoryShortWarning as MemoryShortWarning
 from macjax._errors import ProcessError as ProcessError
 from macjax._errors import SettingsError as SettingsError
 from macjax._errors import SolutionError as SolutionError
@@ -77,6 +78,7 @@ __all__ = [
     "FeederCapacity",
     "MacjaxError",
     "MemoryShortError",
+    "MemoryShortWarning",
     "OverloadEnergy",
     "PeakOverload",
     "ProcessError",

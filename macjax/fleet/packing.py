@@ -24,32 +24,14 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from macjax._processes import Processes
-from macjax.fleet.devices import fleet_mesh, own_devices, put_blocks
+from macjax.fleet.devices import put_blocks
+from macjax.fleet.grid import ACCELERATOR, CPU, BlockShape, Grid, size_class
 from macjax.fleet.lanes import Lanes, fill_lanes
 from macjax.fleet.opportunities import Chains, charging_chains
 from macjax.scenario.scenario import Scenario
 
 PIECE_SLOTS = (2, 4, 8, 16, 32)
 LEAST_ROWS = 16
-BLOCK_STEP = 0.5  # size classes 1, 2, 3, 4, 6, 8, 12, ... of blocks
-
-
-@dataclasses.dataclass(frozen=True)
-class BlockShape:
-    """What suits a kind of device.
-
-    Arguments:
-        lanes: most lanes of a block.
-        fill: vehicles of usual length that a lane shall hold.
-    """
-
-    lanes: int
-    fill: float
-
-
-# A CPU: whole vectors, and few enough to stay in cache; scans over rows are cheap. An
-# accelerator works off one block at a time: enough lanes to fill it, and short scans.
-CPU, ACCELERATOR = BlockShape(64, 2.0), BlockShape(32768, 1.0)
 
 
 class FleetBatch(eqx.Module):
@@ -67,6 +49,8 @@ class FleetBatch(eqx.Module):
         blocks: how many blocks hold vehicles on each device; those behind are padding.
         slots: S, opportunities of a piece (static).
         mesh: devices over which the axis of blocks is spread; None is one (static).
+        chunk: 0 if the arrays lie on the devices; else they lie on the host, and so
+            many blocks of each device are on it at a time (static).
     """
 
     base: Int[Array, "b k v"]
@@ -81,6 +65,7 @@ class FleetBatch(eqx.Module):
     blocks: Int[Array, " d"]
     slots: int = eqx.field(static=True)
     mesh: Mesh | None = eqx.field(static=True, default=None)
+    chunk: int = eqx.field(static=True, default=0)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -88,9 +73,23 @@ class FleetBatch(eqx.Module):
         blocks, rows, lanes = self.base.shape
         return blocks, rows, self.slots, lanes
 
+    @property
+    def in_chunks(self) -> bool:
+        """Whether the arrays lie on the host and go through the devices in chunks."""
+        return self.chunk > 0
+
     def on_one_device(self) -> "FleetBatch":
         """The same as a fleet of its own, inside of a pass on each device."""
         return dataclasses.replace(self, mesh=None)
+
+    def put(self, array: np.ndarray) -> Any:
+        """An array with a leading axis of blocks, of this process, where it belongs."""
+        return array if self.in_chunks else put_blocks(array, self.mesh)
+
+    def no_shadow(self) -> Any:
+        """Shadow prices of 0."""
+        like = np.zeros_like if self.in_chunks else jnp.zeros_like
+        return like(self.lower)
 
     def limit(self) -> Float[Array, "*b k s v"]:
         """Most energy into the battery at each opportunity, slot_kwh x overlap."""
@@ -131,18 +130,22 @@ class Fleet:
     Arguments:
         batch: the packed arrays.
         index: origin of the pieces.
+        grid: how blocks are dealt out.
         chains: the charging stays that were packed.
         feeders, slots: shape (f, t) of the cells that are real.
         table_feeders: feeders after padding.
+        unit_scale: largest a_n / w_n [kW/kWh], the power of one vehicle's energy.
         waste: share of the opportunities worked on that is padding.
     """
 
     batch: FleetBatch
     index: PackIndex
+    grid: Grid
     chains: Chains
     feeders: int
     slots: int
     table_feeders: int
+    unit_scale: float
     waste: float
 
     @property
@@ -157,20 +160,13 @@ class Fleet:
         return self.table_feeders * self.slots + self.batch.slots
 
 
-def size_class(n: int, step: float = 0.25, least: int = 1) -> int:
-    """The smallest of 1, 2, ..., 8, 10, 12, 14, 16, 20, ... that is at least n."""
-    size = least
-    while size < n:
-        power = 2 ** int(np.floor(np.log2(size)))
-        size += max(1, int(power * step))
-    return size
-
-
 def pack(
     scenario: Scenario,
     chains: Chains | None = None,
     dtype=np.float64,
     devices: Sequence[Any] | None = None,
+    budget: float | None = None,
+    like: "Fleet | None" = None,
 ) -> Fleet:
     """Pack the charging chains of a scenario.
 
@@ -181,6 +177,9 @@ def pack(
         devices: over which blocks are dealt out, as far as there are blocks; None is
             the default device. With devices of several processes each packs its own
             vehicles onto its own devices, in arrays of one shape.
+        budget: bytes that a solve may take on each device; a fleet that needs more
+            stays on the host and goes through the devices in chunks. None is no limit.
+        like: the same fleet in another dtype, whose shape is taken over.
 
     Returns:
         A `Fleet`; tubes of vehicles that cannot make their trips are relaxed.
@@ -193,19 +192,33 @@ def pack(
     shape = CPU if kind == "cpu" else ACCELERATOR
     rows = _rows(pieces.per_vehicle, shape, processes)
     places = fill_lanes(pieces.per_vehicle, rows)
-    grid = _Grid.of(places, shape, devices, processes)
+    size = pieces.slots * np.dtype(dtype).itemsize
+    if like is not None:
+        grid = like.grid.again_within(budget, size)
+    else:
+        grid = Grid.of(places, shape, devices, processes)
+        grid = grid.within(budget, size, places, devices, processes)
     batch, index = _scatter(scenario, pieces, places, grid, table_feeders, dtype)
     needed = float(_slots_touched(chains).sum())
     worked = grid.blocks.sum() * places.rows * grid.shape[2] * pieces.slots
     return Fleet(
         batch=batch,
         index=index,
+        grid=grid,
         chains=chains,
         feeders=len(scenario.feeders),
         slots=scenario.slots,
         table_feeders=table_feeders,
+        unit_scale=_unit_scale(scenario, chains, processes),
         waste=float(1 - needed / worked) if worked else 0.0,
     )
+
+
+def _unit_scale(scenario: Scenario, chains: Chains, processes: Processes) -> float:
+    """Largest 1 / (efficiency slot_hours) of the vehicles that charge [kW/kWh]."""
+    efficiency = scenario.vehicles["charge_efficiency"].to_numpy(np.float64)
+    unit = 1 / (efficiency[chains.vehicle] * scenario.slot_hours)
+    return float(processes.most(unit.max(initial=0.0))) or 1.0
 
 
 def _choose_piece_slots(length: np.ndarray, processes: Processes) -> int:
@@ -276,42 +289,7 @@ def _slots_touched(chains: Chains) -> np.ndarray:
     return np.maximum((end - first).astype(np.int64), 1)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Grid:
-    """Blocks of lanes, dealt out to the devices of this process one by one.
-
-    Arguments:
-        shape: (b, k, v), the same number of blocks on each device.
-        blocks: blocks in use on each device.
-        mesh: the devices of all processes; None is one.
-    """
-
-    shape: tuple[int, int, int]
-    blocks: np.ndarray
-    mesh: Mesh | None
-
-    @classmethod
-    def of(cls, places: Lanes, shape: "BlockShape", devices, processes) -> "_Grid":
-        """A grid that holds the lanes in use."""
-        most = len(own_devices(devices)) if devices else 1
-        each = processes.most(max(-(-places.count // most), 1))
-        lanes = min(shape.lanes, size_class(int(each), least=CPU.lanes))
-        real = -(-places.count // lanes)
-        used = min(most, max(real, 1))
-        blocks = real // used + (np.arange(used) < real % used)
-        mesh = fleet_mesh(devices, used, processes) if devices else None
-        each = size_class(int(processes.most(max(blocks[0], 1))), BLOCK_STEP)
-        return cls((each * used, places.rows, lanes), blocks.astype(np.int32), mesh)
-
-    def place(self, lane: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """Index into the flattened arrays."""
-        lanes, devices = self.shape[2], len(self.blocks)
-        nth, each = lane // lanes, self.shape[0] // devices
-        block = nth % devices * each + nth // devices
-        return np.ravel_multi_index((block, row, lane % lanes), self.shape)
-
-
-def _scatter(scenario, pieces, places: Lanes, grid: _Grid, table_feeders, dtype):
+def _scatter(scenario, pieces, places: Lanes, grid: Grid, table_feeders, dtype):
     """Scatter the pieces of all vehicles into padded (b, k, v) arrays."""
     stay, slot = pieces.stay, pieces.slot
     vehicle = pieces.chains.vehicle[stay]
@@ -323,8 +301,11 @@ def _scatter(scenario, pieces, places: Lanes, grid: _Grid, table_feeders, dtype)
         out[at] = values
         return out.reshape(grid.shape)
 
+    def placed(array) -> Any:
+        return array if grid.chunk else put_blocks(array, grid.mesh)
+
     def on_device(values, fill, kind=dtype):
-        return put_blocks(scatter(values, fill, kind), grid.mesh)
+        return placed(scatter(values, fill, kind))
 
     chains, ends_stay = pieces.chains, pieces.ends_stay
     weight = scenario.vehicles["weight"].to_numpy(np.float64)
@@ -341,12 +322,13 @@ def _scatter(scenario, pieces, places: Lanes, grid: _Grid, table_feeders, dtype)
         slot_kwh=on_device(chains.slot_kwh[stay], 0),
         lower=on_device(np.where(ends_stay, chains.lower[stay], -np.inf), -np.inf),
         upper=on_device(np.where(ends_stay, chains.upper[stay], np.inf), np.inf),
-        last=put_blocks(last, grid.mesh),
+        last=placed(last),
         scale=on_device(scale[vehicle], 0),
         weight=on_device(weight[vehicle], 0),
-        blocks=put_blocks(grid.blocks, grid.mesh),
+        blocks=placed(grid.blocks),
         slots=pieces.slots,
         mesh=grid.mesh,
+        chunk=grid.chunk,
     )
     index = PackIndex(
         vehicle=scatter(vehicle, -1, np.int64),

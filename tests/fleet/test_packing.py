@@ -10,16 +10,15 @@ from problems import frames, vehicle
 
 from macjax.driver.shortfall import apply_policy
 from macjax.fleet import packing
-from macjax.fleet.opportunities import Shortfall, charging_chains
-from macjax.fleet.packing import (
+from macjax.fleet.grid import (
     ACCELERATOR,
     BLOCK_STEP,
     CPU,
     BlockShape,
-    Fleet,
-    pack,
     size_class,
 )
+from macjax.fleet.opportunities import Shortfall, charging_chains
+from macjax.fleet.packing import Fleet, pack
 from macjax.scenario import Scenario
 from macjax.synthetic import fleet
 
