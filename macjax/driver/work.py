@@ -195,6 +195,7 @@ class Work:
             if status is None:
                 unmanaged = self.certifier.unmanaged_objective
                 run = self._begin(self.data, unmanaged, energy, self.price)
+                del energy  # of the size of the fleet
                 status = self._iterate(run)
         except KeyboardInterrupt:
             if self.processes.count > 1:  # the others go on

@@ -9,7 +9,7 @@ with what is packed, what goes in and what comes out. Tables of cells are small.
 
 from typing import Any
 
-ARRAYS = 8
+ARRAYS = 7
 CHUNK_ARRAYS = 12
 BLOCK_ARRAYS = 10
 SHARE = 0.9  # of what is free; the rest is for tables and gaps
