@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from macjax import baselines as baselines
     from macjax import objectives as objectives
     from macjax import plots as plots
+    from macjax import powerflow as powerflow
     from macjax import synthetic as synthetic
     from macjax._program import use_all_cores as use_all_cores
     from macjax.certificate import Certificate as Certificate
@@ -50,6 +51,7 @@ _HOMES = {
     "baselines": None,
     "objectives": None,
     "plots": None,
+    "powerflow": None,
     "synthetic": None,
     "use_all_cores": "_program",
     "Certificate": "certificate",
@@ -97,6 +99,7 @@ __all__ = [
     "example_assumptions",
     "objectives",
     "plots",
+    "powerflow",
     "read_part",
     "resume",
     "solve",

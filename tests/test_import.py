@@ -30,7 +30,9 @@ def run(code: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["macjax", "macjax.cli", "macjax.plots"])
+@pytest.mark.parametrize(
+    "module", ["macjax", "macjax.cli", "macjax.plots", "macjax.powerflow"]
+)
 def test_import_changes_no_jax_setting_and_loads_no_matplotlib(module):
     found = json.loads(run(IMPORT.format(module=module)))
     assert found["changed"] == {}

@@ -32,6 +32,7 @@ LEVELS = {
     "synthetic": 6,
     "examples": 6,
     "plots": 6,
+    "powerflow": 6,
     "": 7,  # macjax/__init__.py, which only re-exports
     "__main__": 7,
     "_commands": 7,
@@ -169,8 +170,12 @@ def test_certificate_shares_no_code_with_the_solver():
     ("package", "parts"),
     [
         ("pandas", ("_numerics", "_status", "_version", "sets", "solvers")),
-        ("jax", ("scenario", "results", "plots", "config", "cli", "_commands")),
+        (
+            "jax",
+            ("scenario", "results", "plots", "powerflow", "config", "cli", "_commands"),
+        ),
         ("matplotlib", tuple(p for p in LEVELS if p != "plots")),
+        ("pandapower", tuple(p for p in LEVELS if p != "powerflow")),
     ],
 )
 def test_a_package_stays_out_of_some_levels(package, parts):

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,8 @@ def test_further_examples_run_in_programs_of_their_own(code, tmp_path):
 
     The one of several processes is in `tests/driver/test_processes.py`.
     """
+    if "powerflow" in code and not (find_spec("pandapower") and find_spec("simbench")):
+        pytest.skip("needs the extra powerflow: pip install 'macjax[powerflow]'")
     program = [sys.executable, "-W", "error", "-c", code]
     subprocess.run(program, cwd=tmp_path, timeout=300, check=True)
 
