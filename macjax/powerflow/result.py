@@ -8,7 +8,7 @@ import pandas as pd
 BASE = "base_load"
 EXISTING, REINFORCED = "existing", "reinforced"
 KEYS = ["method", "lines", "feeder_id"]
-VERDICTS = (
+COUNTS = (
     "feeders",
     "within_capacity",
     "not_enough",
@@ -18,11 +18,24 @@ VERDICTS = (
     "voltage_high",
     "over_capacity_unharmed",
     "not_converged",
+)
+VERDICTS = (
+    *COUNTS,
     "substations",
     "substations_over",
     "line_loading_percent",
     "lowest_pu",
 )
+# Columns of the rows that come from a flow: numbers, and whether a limit is exceeded.
+READINGS = (
+    "head_loading_percent",
+    "line_loading_percent",
+    "trafo_loading_percent",
+    "lowest_pu",
+    "highest_pu",
+)
+FLAGS = ("line_over", "trafo_over", "voltage_low", "voltage_high")
+HARM = ["line_over", "voltage_low", "voltage_high"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,19 +78,18 @@ class PowerFlow:
         or voltage_low or voltage_high in some slot), harmed_at_base (the same with the
         base load alone), converged (in all slots).
         """
-        rows = self.rows.assign(
-            harmed=self.rows[["line_over", "voltage_low", "voltage_high"]].any(axis=1)
-        )
-        worst = {name: "max" for name in _MAXIMA} | {name: "any" for name in _FLAGS}
-        worst |= {"mv_feeder": "first", "substation": "first"}
+        rows = self.rows.assign(harmed=self.rows[HARM].any(axis=1))
+        worst = dict.fromkeys(("mv_feeder", "substation"), "first")
+        worst |= dict.fromkeys(("capacity_use", *READINGS), "max")
+        worst |= dict.fromkeys((*FLAGS, "harmed"), "any")
         worst |= {"lowest_pu": "min", "converged": "all"}
         found = rows.groupby(KEYS, sort=False, as_index=False).agg(worst)
         found = found.merge(self.balance, on=KEYS, how="left", validate="1:1")
         base = found.loc[found["method"] == BASE].set_index("feeder_id")["harmed"]
         found["harmed_at_base"] = found["feeder_id"].map(base).astype(bool)
-        order = [*KEYS, "mv_feeder", "substation", "within_capacity"]
-        order += [*_MAXIMA[:-1], "lowest_pu", "highest_pu", *_FLAGS]
-        return found[[*order, "harmed_at_base", "converged"]]
+        order = [*KEYS, "mv_feeder", "substation", "within_capacity", "capacity_use"]
+        order += [*READINGS, *FLAGS, "harmed", "harmed_at_base", "converged"]
+        return found[order]
 
     def summary(self) -> pd.DataFrame:
         """What a capacity limit alone does not show, by method and state of the lines.
@@ -101,14 +113,10 @@ class PowerFlow:
             not_converged=~found["converged"],
         )
         groups = flags.groupby(KEYS[:2], sort=False)
-        counts = groups[
-            [v for v in VERDICTS if v in flags and v not in _EXTREMES]
-        ].sum()
+        counts = groups[list(COUNTS)].sum()
         counts["substations"] = groups["substation"].nunique()
-        counts["substations_over"] = (
-            over.groupby(KEYS[:2])["substation"].nunique().reindex(counts.index)
-        )
-        counts["substations_over"] = counts["substations_over"].fillna(0).astype(int)
+        beyond = over.groupby(KEYS[:2])["substation"].nunique()
+        counts["substations_over"] = beyond.reindex(counts.index, fill_value=0)
         counts["line_loading_percent"] = groups["line_loading_percent"].max()
         counts["lowest_pu"] = groups["lowest_pu"].min()
         return counts[list(VERDICTS)].reset_index()
@@ -122,26 +130,14 @@ class PowerFlow:
         )
 
 
-_EXTREMES = ("line_loading_percent", "lowest_pu")
-_MAXIMA = [
-    "capacity_use",
-    "head_loading_percent",
-    "line_loading_percent",
-    "trafo_loading_percent",
-    "highest_pu",
-]
-_FLAGS = ["line_over", "trafo_over", "voltage_low", "voltage_high", "harmed"]
-
-
 def blank_where(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with no numbers and no flags where `converged` is false.
 
     Element numbers become nullable, since a row without numbers names none.
     """
     bad = ~rows["converged"].to_numpy(bool)
-    numbers = [*_MAXIMA[1:], "lowest_pu"]
-    rows.loc[bad, numbers] = np.nan
-    rows.loc[bad, _FLAGS[:-1]] = False
+    rows.loc[bad, list(READINGS)] = np.nan
+    rows.loc[bad, list(FLAGS)] = False
     for name in ("line", "lowest_bus"):
         rows[name] = rows[name].astype("Int64").mask(bad)
     return rows
