@@ -431,6 +431,7 @@ class Work:
             "devices": self.devices,
             "processes": self.processes.count,
             "padding_share": self.fleet.waste,
+            "projection": self.fleet.batch.projection,
             "device_bytes": bytes_on_devices(self.fleet, settings.dtype),
             "vehicle_to_grid": self.vehicle_to_grid,
             "resumed": self.resumed,

@@ -24,7 +24,13 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from macjax._processes import Processes
-from macjax.fleet.devices import fleet_mesh, own_devices, put_blocks
+from macjax.fleet.devices import (
+    first_device,
+    fleet_mesh,
+    own_devices,
+    put_blocks,
+)
+from macjax.fleet.kernel_choice import XLA, choose_projection
 from macjax.fleet.lanes import Lanes, fill_lanes
 from macjax.fleet.opportunities import Chains, charging_chains
 from macjax.scenario.scenario import Scenario
@@ -48,8 +54,13 @@ class BlockShape:
 
 
 # A CPU: whole vectors, and few enough to stay in cache; scans over rows are cheap. An
-# accelerator works off one block at a time: enough lanes to fill it, and short scans.
-CPU, ACCELERATOR = BlockShape(64, 2.0), BlockShape(32768, 1.0)
+# accelerator works off one block at a time: short scans, and as many lanes as its
+# memory allows, as each step of a scan costs a launch (bench/TRIED.md has the figures).
+CPU, ACCELERATOR = BlockShape(64, 2.0), BlockShape(2**21, 1.0)
+LEAST_LANES = 64
+GRAIN = 2**12  # blocks on accelerators are whole multiples of this, if larger
+BLOCK_ARRAYS = 10  # of the size of a block, while a pass works on it
+BLOCK_SHARE = 1 / 6  # most of a device's memory that these take
 
 
 class FleetBatch(eqx.Module):
@@ -67,6 +78,7 @@ class FleetBatch(eqx.Module):
         blocks: how many blocks hold vehicles on each device; those behind are padding.
         slots: S, opportunities of a piece (static).
         mesh: devices over which the axis of blocks is spread; None is one (static).
+        projection: the program of the shadow prices (static), see `kernel_choice`.
     """
 
     base: Int[Array, "b k v"]
@@ -81,6 +93,7 @@ class FleetBatch(eqx.Module):
     blocks: Int[Array, " d"]
     slots: int = eqx.field(static=True)
     mesh: Mesh | None = eqx.field(static=True, default=None)
+    projection: str = eqx.field(static=True, default=XLA)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -192,9 +205,14 @@ def pack(
     kind = devices[0].platform if devices else jax.default_backend()
     shape = CPU if kind == "cpu" else ACCELERATOR
     rows = _rows(pieces.per_vehicle, shape, processes)
+    if shape is ACCELERATOR:
+        lane_bytes = rows * pieces.slots * np.dtype(dtype).itemsize
+        shape = _within_memory(shape, lane_bytes, devices, processes)
     places = fill_lanes(pieces.per_vehicle, rows)
     grid = _Grid.of(places, shape, devices, processes)
     batch, index = _scatter(scenario, pieces, places, grid, table_feeders, dtype)
+    kind = choose_projection(devices, processes, dtype, rows, pieces.slots)
+    batch = dataclasses.replace(batch, projection=kind)
     needed = float(_slots_touched(chains).sum())
     worked = grid.blocks.sum() * places.rows * grid.shape[2] * pieces.slots
     return Fleet(
@@ -223,6 +241,26 @@ def _rows(per_vehicle: np.ndarray, shape: BlockShape, processes: Processes) -> i
     longest = processes.most(charging.max(initial=0))
     usual = shape.fill * total / max(count, 1)
     return 2 ** int(np.ceil(np.log2(max(longest, usual, LEAST_ROWS))))
+
+
+def _within_memory(
+    shape: BlockShape, lane_bytes: int, devices, processes: Processes
+) -> BlockShape:
+    """The shape with no more lanes than a share of the memory of a device allows."""
+    limit = (first_device(devices).memory_stats() or {}).get("bytes_limit", np.inf)
+    lanes = BLOCK_SHARE * limit / (BLOCK_ARRAYS * lane_bytes)
+    lanes = -processes.most(-min(lanes, shape.lanes))  # the least of all processes
+    lanes = max(int(lanes) // GRAIN, 1) * GRAIN
+    return dataclasses.replace(shape, lanes=lanes)
+
+
+def _lanes(needed: int, most: int) -> int:
+    """Lanes of a block: those of a size class, or even blocks if one is too few."""
+    if needed <= most:
+        return min(most, size_class(needed, least=LEAST_LANES))
+    blocks = size_class(-(-needed // most), BLOCK_STEP)
+    grain = min(most, GRAIN)
+    return -(-needed // (blocks * grain)) * grain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -295,7 +333,7 @@ class _Grid:
         """A grid that holds the lanes in use."""
         most = len(own_devices(devices)) if devices else 1
         each = processes.most(max(-(-places.count // most), 1))
-        lanes = min(shape.lanes, size_class(int(each), least=CPU.lanes))
+        lanes = _lanes(int(each), shape.lanes)
         real = -(-places.count // lanes)
         used = min(most, max(real, 1))
         blocks = real // used + (np.arange(used) < real % used)
