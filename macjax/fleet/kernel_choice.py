@@ -26,6 +26,7 @@ from macjax.sets.soc_tube import SocTube, shadow_prices
 SWITCH = "MACJAX_PALLAS"
 XLA, PALLAS, INTERPRET = "xla", "pallas", "interpret"
 FORCED = {"0": XLA, "1": PALLAS, "interpret": INTERPRET}
+PLATFORMS = ("gpu",)  # where the kernel is tried
 TRIED_LANES = 80  # two programs of the kernel and a part of one
 # Both answers meet the tube to 16 roundings of its bounds, and to those of the sums.
 AGREEMENT = 64  # roundings
@@ -52,7 +53,7 @@ def choose_projection(
             f"{SWITCH} must be one of {', '.join(FORCED)}, or not set, not '{asked}'"
         )
     device = first_device(devices)
-    wanted = FORCED.get(asked, PALLAS if device.platform == "gpu" else XLA)
+    wanted = FORCED.get(asked, PALLAS if device.platform in PLATFORMS else XLA)
     if wanted != PALLAS:
         return wanted
     fault = fault_of_kernel(device, np.dtype(dtype).name, rows, slots)
@@ -87,14 +88,14 @@ def fault_of_kernel(device: Any, dtype: str, rows: int, slots: int) -> str | Non
     with jax.enable_x64(True), jax.default_device(device):
         try:
             lines, tube, guess = _instance(dtype, rows, slots)
-            right, found = _both(lines, tube, guess)
+            prices = _both(lines, tube, guess)
         # Whatever a compiler or a driver says, a solve can do without the kernel.
         except Exception as error:
             return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     center, gain, limit = (np.asarray(part, np.float64) for part in lines)
     energies = [
         np.clip(center + np.asarray(price, np.float64)[:, None] * gain, 0, limit)
-        for price in (right, found)
+        for price in prices
     ]
     apart = np.abs(energies[0] - energies[1]).max((0, 1))
     size = np.abs(center).max((0, 1)) + limit.sum((0, 1))
@@ -106,7 +107,7 @@ def fault_of_kernel(device: Any, dtype: str, rows: int, slots: int) -> str | Non
 
 
 def _both(lines, tube: SocTube, guess):
-    """Shadow prices without the kernel and with it."""
+    """Shadow prices with the kernel and without it."""
     # Imported late: a JAX without this backend of Pallas can do without the kernel too.
     from macjax.sets.soc_tube_kernel import kernel_shadow_prices
 
@@ -114,8 +115,8 @@ def _both(lines, tube: SocTube, guess):
         response, brackets = response_of(*lines), brackets_of(*lines)
         return shadow_prices(response, tube, *brackets, guess)[0]
 
-    right = jax.jit(by_xla)(lines, tube, guess)
-    return right, jax.jit(kernel_shadow_prices)(lines, tube, guess)
+    found = jax.jit(kernel_shadow_prices)(lines, tube, guess)
+    return found, jax.jit(by_xla)(lines, tube, guess)
 
 
 def _instance(dtype, rows: int, slots: int):

@@ -30,7 +30,9 @@ from macjax.sets.soc_tube import (
     shadow_prices,
 )
 
-MOST_GATHERED = 8192  # lanes at once; few are left after a guess, whatever the block
+# Lanes at once, where blocks are larger: a round costs an accelerator its launches,
+# and a fifth of the lanes of a hard fleet may be left (bench/TRIED.md).
+MOST_GATHERED = 2**18
 
 
 def flat(

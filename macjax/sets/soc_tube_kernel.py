@@ -45,7 +45,7 @@ def kernel_shadow_prices(
     lines: tuple[Array, Array, Array],
     tube: SocTube,
     guess: Float[Array, "k v"] | None = None,
-    strip: int = STRIP,
+    strip: int | None = None,
     interpret: bool = False,
 ) -> Float[Array, "k v"]:
     """Shadow prices of clipped lines in a tube, as `soc_tube.shadow_prices` has them.
@@ -56,12 +56,13 @@ def kernel_shadow_prices(
         lines: center, gain and limit of each opportunity, each (k, s, v).
         tube: tightened bounds.
         guess: lambda of a similar problem.
-        strip: lanes of a program, a power of two.
+        strip: lanes of a program, a power of two; None is `STRIP`.
         interpret: run it as plain JAX, on any device, to test it.
 
     Returns:
         lambda (k, v) with R(lambda) inside the tube.
     """
+    strip = STRIP if strip is None else strip
     tube = tube.with_ends()
     reach = with_margin(tube, *brackets_of(*lines))
     lane = lane_bracket(*reach)
@@ -69,7 +70,7 @@ def kernel_shadow_prices(
     inputs += [] if guess is None else [guess]
     rows, lanes = tube.lower.shape
     prices = jax.ShapeDtypeStruct((rows, lanes), tube.lower.dtype)
-    outputs = [prices] * 5 + [jax.ShapeDtypeStruct((rows, lanes), jnp.int8)]
+    outputs = [prices] * 7 + [jax.ShapeDtypeStruct((rows, lanes), jnp.int8)]
 
     def spec(x):
         ahead = (0,) * (x.ndim - 1)

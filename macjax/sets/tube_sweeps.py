@@ -26,15 +26,25 @@ AT_LOWER, AT_UPPER, SIGN_BITS = 1, 2, 4
 # Rows that are read and written together.
 LINES = ("center", "gain", "limit")
 TUBE = ("code", "lower", "upper", "last")
-STATE = ("price", "low", "high", "total", "slope", "code")
+BRACKET = ("price", "low", "high")
+SUMS = ("total", "slope")
 
 
 class Strip(NamedTuple):
     """What a program sees of the arrays: its lanes of them.
 
-    `total` and `slope` hold R_k and its slope after a sweep forwards, and the energy
-    missing and the slope up to the end of the chain after one backwards. Of `low` and
-    `high` the first row of a chain counts then.
+    Arguments:
+        center, gain, limit: of the opportunities.
+        lower, upper, last: the tube.
+        reach_low, reach_high: prices at which a piece begins and ends to move.
+        least, most: prices between which all of a lane lie.
+        guess: where the search begins, or None.
+        price, low, high: where it stands; after a sweep backwards only the first row of
+            a chain counts.
+        total, slope: R_k and its slope at the price.
+        missing, steep: energy that the pieces up to the end of the chain lack, and
+            their slope.
+        code: cuts and comparisons.
     """
 
     center: Any
@@ -53,6 +63,8 @@ class Strip(NamedTuple):
     high: Any
     total: Any
     slope: Any
+    missing: Any
+    steep: Any
     code: Any
 
     def row(self, k, mask, *names: str) -> list[Array]:
@@ -169,7 +181,7 @@ def forwards(strip: Strip, state: Lanes) -> tuple[Array, Array, Array]:
         chain, is_open, is_settled, is_wrong = carry
         code, lower, upper, last = strip.row(k, active, *TUBE)
         is_cut, where, bound = _unpack(code, lower, upper)
-        price, low, high = _next_bracket(strip, k, state, active, steps, chain)
+        (price, low, high), old = _next_bracket(strip, k, state, active, steps, chain)
         is_done = low >= high
         wrong_before = tube_rows.jumps_wrongly(
             chain.price, price, chain.bound, chain.lower, chain.upper
@@ -178,7 +190,9 @@ def forwards(strip: Strip, state: Lanes) -> tuple[Array, Array, Array]:
         wrong = tube_rows.jumps_wrongly(price, zero, bound, lower, upper)
         wrong = is_done & (wrong & is_cut & last | wrong_before)
 
-        total, slope = _response(strip, k, active, price)
+        # Most chains are done long before the last one of a lane is.
+        moved = active & ((price != old) | ~steps)
+        total, slope = _response(strip, k, active, moved, price)
         size = tube_rows.bound_size(lower, upper)
         size, size_here = tube_rows.grow(chain.size, size, last)
         before, both = tube_rows.compare_forward(
@@ -190,8 +204,9 @@ def forwards(strip: Strip, state: Lanes) -> tuple[Array, Array, Array]:
             tube_rows.tolerance(size_here),
             tube_rows.blur(price, slope),
         )
-        found = (price, low, high, total, slope, where << SIGN_BITS | both)
-        strip.write(k, active, **dict(zip(STATE, found, strict=True)))
+        code = where << SIGN_BITS | both
+        strip.write(k, moved, price=price, total=total, slope=slope)
+        strip.write(k, active, low=low, high=high, code=code)
         ends, begins = is_cut | last, jnp.where(last | ~is_cut, 0, bound)
         chain = _Chain(
             before, size, price, low, high, ends, begins, lower, upper, is_cut & ~last
@@ -205,25 +220,28 @@ def forwards(strip: Strip, state: Lanes) -> tuple[Array, Array, Array]:
 
 
 def _next_bracket(strip: Strip, k, state: Lanes, active, steps, chain: _Chain):
-    """Price and bracket of a piece: a Newton step where its chain begins."""
-    old, low, high, missing, slope = strip.row(k, active, *STATE[:5])
-    step = tube_rows.newton_step(missing - chain.bound, slope)
+    """Price and bracket of a piece, a Newton step where its chain begins; old price."""
+    old, low, high = strip.row(k, active, *BRACKET)
+    missing, steep = strip.row(k, active, "missing", "steep")
+    step = tube_rows.newton_step(missing - chain.bound, steep)
     price = tube_rows.next_price(old, low, high, step, state.passes)
     closed = tube_rows.closed(price, low, high)
     stepped = (price, *closed)
     as_it_was = (old, low, high)
-    return [
+    bracket = [
         jnp.where(chain.ends, jnp.where(steps, new, as_is), before)
         for new, as_is, before in zip(stepped, as_it_was, chain[2:5], strict=True)
     ]
+    return bracket, old
 
 
-def _response(strip: Strip, k, active, price) -> tuple[Array, Array]:
-    """R_k and its slope."""
+def _response(strip: Strip, k, active, moved, price) -> list[Array]:
+    """R_k and its slope; where the price has not moved, those of the last sweep."""
+    known = strip.row(k, active & ~moved, *SUMS)
     sums = jnp.zeros_like(price), jnp.zeros_like(price)
     for s in range(strip.limit.shape[1]):
-        sums = add_line(sums, price, *strip.row((k, jnp.int32(s)), active, *LINES))
-    return sums
+        sums = add_line(sums, price, *strip.row((k, jnp.int32(s)), moved, *LINES))
+    return [jnp.where(moved, *pair) for pair in zip(sums, known, strict=True)]
 
 
 class _Behind(NamedTuple):
@@ -234,7 +252,7 @@ class _Behind(NamedTuple):
         price, is_done: as the sweep forwards left them.
         mended: price without the wrong cuts.
         missing: energy that the pieces up to the end of the chain lack.
-        slope: theirs; -inf where no cut ends the chain, and Newton has no step.
+        steep: their slope; -inf where no cut ends the chain: Newton has no step then.
         reach_low, reach_high: prices between which they move.
     """
 
@@ -243,7 +261,7 @@ class _Behind(NamedTuple):
     is_done: Array
     mended: Array
     missing: Array
-    slope: Array
+    steep: Array
     reach_low: Array
     reach_high: Array
 
@@ -256,7 +274,8 @@ def backwards(strip: Strip, state: Lanes) -> None:
     zero = jnp.zeros_like(state.least)
 
     def row(k, behind):
-        price, low, high, total, slope = strip.row(k, active, *STATE[:5])
+        price, low, high = strip.row(k, active, *BRACKET)
+        total, slope = strip.row(k, active, *SUMS)
         code, lower, upper, last = strip.row(k, active, *TUBE)
         was_cut, where, bound = _unpack(code, lower, upper)
         is_done = low >= high
@@ -280,8 +299,8 @@ def backwards(strip: Strip, state: Lanes) -> None:
         is_cut, cut, bound = _unpack(cut.astype(jnp.int8) << SIGN_BITS, lower, upper)
         ends = is_cut | last
         missing = jnp.where(ends, jnp.where(is_cut, bound, 0), behind.missing) - total
-        steepest = jnp.where(is_cut, zero, -jnp.inf)
-        slope = jnp.where(ends, steepest, behind.slope) + slope
+        at_end = jnp.where(is_cut, zero, -jnp.inf)
+        steep = jnp.where(ends, at_end, behind.steep) + slope
         own = strip.row(k, reaches, "reach_low", "reach_high")
         reach_low = jnp.where(ends, own[0], jnp.minimum(behind.reach_low, own[0]))
         reach_high = jnp.where(ends, own[1], jnp.maximum(behind.reach_high, own[1]))
@@ -292,11 +311,11 @@ def backwards(strip: Strip, state: Lanes) -> None:
                 within, (low, high), (state.least, state.most), strict=True
             )
         )
-        found = (low, high, missing, slope, cut << SIGN_BITS)
-        strip.write(k, active, **dict(zip(STATE[1:], found, strict=True)))
+        strip.write(k, active, low=low, high=high, missing=missing, steep=steep)
+        strip.write(k, active, code=cut << SIGN_BITS)
         strip.write(k, active & ~narrows, price=jnp.where(mends, mended, 0))
         return _Behind(
-            sign, price, is_done, mended, missing, slope, reach_low, reach_high
+            sign, price, is_done, mended, missing, steep, reach_low, reach_high
         )
 
     nothing: dict[str, Any] = {name: zero for name in _Behind._fields}
