@@ -42,7 +42,7 @@ def _run(args, interruption: "Interruption") -> int:
     import warnings
 
     from macjax._commands import INTERRUPTED, UNSOLVED
-    from macjax._errors import CheckpointWarning, MemoryShortWarning
+    from macjax._errors import CheckpointWarning, KernelWarning, MemoryShortWarning
     from macjax._output import note, note_warning
 
     with warnings.catch_warnings():
@@ -50,6 +50,7 @@ def _run(args, interruption: "Interruption") -> int:
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("always", CheckpointWarning)
         warnings.simplefilter("always", MemoryShortWarning)
+        warnings.simplefilter("always", KernelWarning)
         warnings.showwarning = note_warning
         try:
             interruption.raises = True

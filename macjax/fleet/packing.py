@@ -25,7 +25,15 @@ from jaxtyping import Array, Bool, Float, Int
 
 from macjax._processes import Processes
 from macjax.fleet.devices import put_blocks
-from macjax.fleet.grid import ACCELERATOR, CPU, BlockShape, Grid, size_class
+from macjax.fleet.grid import (
+    ACCELERATOR,
+    CPU,
+    BlockShape,
+    Grid,
+    size_class,
+    within_memory,
+)
+from macjax.fleet.kernel_choice import XLA, choose_projection
 from macjax.fleet.lanes import Lanes, fill_lanes
 from macjax.fleet.opportunities import Chains, charging_chains
 from macjax.scenario.scenario import Scenario
@@ -51,6 +59,7 @@ class FleetBatch(eqx.Module):
         mesh: devices over which the axis of blocks is spread; None is one (static).
         chunk: 0 if the arrays lie on the devices; else they lie on the host, and so
             many blocks of each device are on it at a time (static).
+        projection: the program of the shadow prices (static), see `kernel_choice`.
     """
 
     base: Int[Array, "b k v"]
@@ -66,6 +75,7 @@ class FleetBatch(eqx.Module):
     slots: int = eqx.field(static=True)
     mesh: Mesh | None = eqx.field(static=True, default=None)
     chunk: int = eqx.field(static=True, default=0)
+    projection: str = eqx.field(static=True, default=XLA)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -191,14 +201,18 @@ def pack(
     kind = devices[0].platform if devices else jax.default_backend()
     shape = CPU if kind == "cpu" else ACCELERATOR
     rows = _rows(pieces.per_vehicle, shape, processes)
-    places = fill_lanes(pieces.per_vehicle, rows)
     size = pieces.slots * np.dtype(dtype).itemsize
+    if shape is ACCELERATOR:
+        shape = within_memory(shape, rows * size, devices, processes)
+    places = fill_lanes(pieces.per_vehicle, rows)
     if like is not None:
         grid = like.grid.again_within(budget, size)
     else:
         grid = Grid.of(places, shape, devices, processes)
         grid = grid.within(budget, size, places, devices, processes)
     batch, index = _scatter(scenario, pieces, places, grid, table_feeders, dtype)
+    program = choose_projection(devices, processes, dtype, rows, pieces.slots)
+    batch = dataclasses.replace(batch, projection=program)
     needed = float(_slots_touched(chains).sum())
     worked = grid.blocks.sum() * places.rows * grid.shape[2] * pieces.slots
     return Fleet(
