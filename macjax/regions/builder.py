@@ -19,7 +19,7 @@ from .draws import Draws
 from .facts import measure_region
 from .itinerary import lay_ground
 from .network import Network, build_network, build_profile
-from .parameters import COUNTIES
+from .parameters import county_names
 from .population import cars_per_household, electric_cars, make_pools
 from .survey import check_survey, read_survey
 from .zones import make_zones
@@ -120,25 +120,25 @@ def prepare(config: RegionConfig) -> World:
     )
 
 
-def in_counties(numbers: np.ndarray, config: RegionConfig) -> np.ndarray:
-    """Which county numbers are studied."""
-    if not config.counties:
-        return np.ones(len(numbers), bool)
-    wanted = [number for number, name in COUNTIES.items() if name in config.counties]
-    return np.isin(numbers, wanted)
+def in_counties(names, config: RegionConfig) -> np.ndarray:
+    """Which of these names of counties are studied."""
+    return np.isin(names, config.counties or names)
 
 
 def studied_feeders(world: World) -> np.ndarray:
     """Number of each feeder among those studied, -1 for others, shape (feeders,)."""
-    names = {name: number for number, name in COUNTIES.items()}
-    county = world.network.feeders["county"].map(names).fillna(-1).to_numpy()
-    kept = in_counties(county, world.config)
+    kept = in_counties(world.network.feeders["county"].to_numpy(), world.config)
     if not kept.any():
+        count = len(world.ground.zones.ids)
         rule = f"no zone lies in the counties {', '.join(world.config.counties)}"
-        raise DataError(
-            [Fault("zones", "county_id", rule, len(world.ground.zones.ids))]
-        )
+        raise DataError([Fault("zones", "county_id", rule, count)])
     return np.where(kept, np.cumsum(kept) - 1, -1)
+
+
+def lives_there(world: World, zone: np.ndarray) -> np.ndarray:
+    """Whether homes in these zones lie in the counties studied."""
+    names = county_names(world.ground.zones.county)
+    return in_counties(names, world.config)[zone]
 
 
 def chosen_rows(world: World) -> np.ndarray:
@@ -146,8 +146,7 @@ def chosen_rows(world: World) -> np.ndarray:
     rows = np.arange(len(world.electric.zone))
     if world.config.visitors:
         return rows
-    county = world.ground.zones.county[world.electric.zone]
-    return rows[in_counties(county, world.config)]
+    return rows[lives_there(world, world.electric.zone)]
 
 
 def hand_over(week: Week, world: World, studied, columns) -> dict[str, int]:
@@ -158,8 +157,7 @@ def hand_over(week: Week, world: World, studied, columns) -> dict[str, int]:
     """
     cars, stays = week.cars, week.stays
     feeder = studied[stay_feeders(stays, cars, world)]
-    county = world.ground.zones.county[cars["zone"].to_numpy()]
-    belongs = in_counties(county, world.config)
+    belongs = lives_there(world, cars["zone"].to_numpy())
     car = stays["car"].to_numpy()
     charges = (stays["charger_kw"].to_numpy() > 0) & (feeder >= 0)
     belongs |= np.bincount(car, charges, len(cars)) > 0

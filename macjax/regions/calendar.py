@@ -36,7 +36,8 @@ def make_calendar(
 ) -> Calendar:
     """The calendar of `days` local days from the date `start` on, in whole slots."""
     dates = pd.date_range(start, periods=days + 1, freq="D")
-    edges = dates.tz_localize(timezone, nonexistent="shift_forward", ambiguous=True)
+    first = np.ones(len(dates), bool)  # of two midnights of one day
+    edges = dates.tz_localize(timezone, nonexistent="shift_forward", ambiguous=first)
     noon = (dates + pd.Timedelta(minutes=NOON)).tz_localize(timezone)
     minute = pd.Timedelta(minutes=1)
     total = int((edges[-1] - edges[0]) // minute)

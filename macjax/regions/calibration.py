@@ -6,39 +6,37 @@ places (ACN-Data), and published quantiles of feeders. The table hides nothing: 
 the synthesis is off, the difference says how far.
 """
 
-import json
-from importlib.resources import files
-
 import numpy as np
 import pandas as pd
 
 from .._errors import SettingsError
 from ..scenario.scenario import Scenario
-from .chains import travel_minutes
-from .donors import HOME, describe_places
 from .facts import place_shares
-from .parameters import CUSTOMERS, LEVELS, MEAN_SHAPE_KW, PEAK_KW, Population, Travel
+from .known import (
+    HEADROOM_QUANTILES,
+    measured_sessions,
+    share_by_hour,
+    spread_arrivals,
+    survey_at_home,
+    survey_car_trips,
+    weighted_quantile,
+)
+from .parameters import CUSTOMERS, LEVELS, MEAN_SHAPE_KW, PEAK_KW, Travel
 from .survey import (
     Survey,
     check_survey,
-    closed_chains,
-    order_trips,
     read_survey,
     road_km,
 )
 
 WEEKDAYS, WEEKEND = (0, 1, 2, 3, 4), (5, 6)
 SHOWN = (0.1, 0.25, 0.5, 0.75, 0.9)
-# People in the car; three or more are 3.5 on average [assumed, as in the travel model]
-OCCUPANTS = {"DRIVEALONE": 1.0, "SHARED2": 2.0, "SHARED3": 3.5}
 SURVEY = "survey (travel model)"
 SESSIONS = "27,407 measured sessions (ACN-Data)"
 PGE = "259 feeders of PG&E (Elmallah et al. 2022)"
 DIARY = "one-week diaries in Ghent (Raux, Ma, Cornelis 2016)"
 CALIFORNIA = "California 2035 to 2045 (Li and Jenn 2024)"
 COLUMNS = ["group", "quantity", "unit", "known", "synthetic", "source"]
-# Annual-least thermal headroom of the median line section [kW]
-HEADROOM_QUANTILES = (226, 540, 850, 1310, 1860)
 
 
 def calibrate(
@@ -108,24 +106,6 @@ def weekday_trips(scenario: Scenario, days=WEEKDAYS) -> pd.DataFrame:
     return frame[np.isin(local.day_of_week.to_numpy(), days)]
 
 
-def survey_car_trips(survey: Survey) -> pd.DataFrame:
-    """All car trips of the survey with km, minutes, cars (of each trip), is_driver.
-
-    A driver is a person old enough who drives alone at least once that day.
-    """
-    travel = Travel()
-    trips = order_trips(survey)
-    trips = trips[trips["is_car"]].reset_index(drop=True)
-    trips["km"] = road_km(survey.zones, trips["origin"], trips["destination"], travel)
-    trips["minutes"] = travel_minutes(trips["km"], travel)
-    mode = trips["trip_mode"].str.extract("(" + "|".join(OCCUPANTS) + ")")[0]
-    trips["cars"] = 1 / mode.map(OCCUPANTS)
-    ages = survey.persons.set_index("person_id")["age"]
-    alone = trips.groupby("person_id")["is_alone"].any()
-    drives = alone & (ages.reindex(alone.index) >= Population().driving_age)
-    return trips.assign(is_driver=trips["person_id"].map(drives).to_numpy(bool))
-
-
 def quantile_rows(group, what, unit, known, synthetic, weights, source):
     """Rows of the quantiles `SHOWN`.
 
@@ -136,16 +116,6 @@ def quantile_rows(group, what, unit, known, synthetic, weights, source):
     found = weighted_quantile(synthetic, weights, SHOWN)
     for level, k, s in zip(SHOWN, known, found, strict=True):
         yield group, f"{what}, p{round(100 * level)}", unit, k, s, source
-
-
-def weighted_quantile(values, weights, levels) -> np.ndarray:
-    """Quantiles of values that count by weight, between the middles of the steps."""
-    values, weights = np.asarray(values, float), np.asarray(weights, float)
-    if not len(values):
-        return np.full(len(levels), np.nan)
-    order = np.argsort(values, kind="stable")
-    middle = np.cumsum(weights[order]) - weights[order] / 2
-    return np.interp(np.array(levels) * weights.sum(), middle, values[order])
 
 
 def travel_rows(scenario: Scenario, survey: Survey):
@@ -228,22 +198,6 @@ def hour_rows(scenario: Scenario, survey: Survey):
         yield *row, SURVEY
 
 
-def share_by_hour(hour, weight) -> np.ndarray:
-    """Share of each hour of the day, (24,)."""
-    at = np.asarray(hour, float).astype(int) % 24
-    count = np.bincount(at, np.asarray(weight, float), 24)
-    return count / max(count.sum(), 1e-9)
-
-
-def spread_arrivals(trips: pd.DataFrame, steps: int = 12) -> np.ndarray:
-    """Shares of arrivals by hour when departures spread evenly over their hours."""
-    total = np.zeros(24)
-    for step in range(steps):
-        at = trips["depart"] + (step + 0.5) / steps + trips["minutes"] / 60
-        total += share_by_hour(at, trips["cars"])
-    return total / steps
-
-
 def homecomings(scenario: Scenario) -> pd.DataFrame:
     """Local hour and weight of each arrival at home on a weekday."""
     windows = scenario.stay_windows()
@@ -254,31 +208,6 @@ def homecomings(scenario: Scenario) -> pd.DataFrame:
     hour = (local.hour + local.minute / 60).to_numpy()
     weight = scenario.vehicles["weight"].to_numpy()[windows.vehicle]
     return pd.DataFrame({"hour": hour[kept], "weight": weight[kept]})
-
-
-def survey_at_home(trips: pd.DataFrame) -> np.ndarray:
-    """Share at home at half past each hour, of drivers whose car chain is closed.
-
-    A departure counts half an hour after its whole hour, the middle of where it may be.
-    """
-    closed = closed_chains(trips)
-    closed = trips["person_id"].map(closed).to_numpy(bool)
-    trips = trips[closed & trips["is_driver"].to_numpy()]
-    trips = describe_places(trips.reset_index(drop=True))
-    trips = trips[~trips["idle"]]
-    comes = trips["kind"] == HOME
-    leaves = ~trips.duplicated(["person_id", "tour"])
-    at = np.arange(24)[:, None] + 0.5
-    depart = (trips["depart"] + 0.5).to_numpy()
-    arrive = depart + trips["minutes"].to_numpy() / 60
-    gone = (leaves.to_numpy() * half_step(at - depart)).sum(1)
-    back = (comes.to_numpy() * half_step(at - arrive)).sum(1)
-    return 1 - (gone - back) / max(trips["person_id"].nunique(), 1)
-
-
-def half_step(after: np.ndarray) -> np.ndarray:
-    """Chance that an event within half an hour around 0 lies before `after` [h]."""
-    return np.clip(after + 0.5, 0, 1)
 
 
 def work_rows(scenario: Scenario, survey: Survey):
@@ -306,12 +235,6 @@ def work_rows(scenario: Scenario, survey: Survey):
         group, "km from home to work (between zones)", "km",
         np.quantile(way["km"], SHOWN), km, weight, SURVEY,
     )  # fmt: skip
-
-
-def measured_sessions() -> dict:
-    """Bundled quantiles of measured sessions at work places."""
-    path = files("macjax") / "data" / "acn" / "session_quantiles.json"
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def work_sessions(scenario: Scenario, unmanaged) -> pd.DataFrame:

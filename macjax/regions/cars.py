@@ -106,7 +106,8 @@ def finish(world: World, cars: pd.DataFrame, trips: pd.DataFrame, stops) -> Week
     days, end = len(world.calendar.weekday), world.calendar.minutes
     key = cars["key"].to_numpy()
     weather = draws.normal("weather", key[:, None], np.arange(days))
-    weather = (1 + config.fleet.energy_spread * weather).clip(0.75, 1.3)
+    weather = 1 + config.fleet.energy_spread * weather
+    weather = weather.clip(*config.fleet.energy_range)
     rate = cars["kwh_per_km"].to_numpy()[:, None] * weather
     energy = day_energy(trips, rate)
     gone = ((1 - cars["share"]) * cars["battery_kwh"]).to_numpy()

@@ -18,6 +18,7 @@ import datetime
 import json
 import math
 import os
+import re
 import tomllib
 import typing
 import zoneinfo
@@ -70,7 +71,8 @@ class RegionConfig:
     adoption: float = _number(0.30, 0, 1)
     # Share of the electric cars that are built; each stands for 1 / sample
     sample: float = _number(1.0, 0, 1)
-    # Counties whose feeders are studied; none: all. Chargers elsewhere have no feeder
+    # Counties whose feeders are studied; none: all. Chargers elsewhere have no feeder.
+    # Names as in COUNTIES, `county<county_id>` where that has none
     counties: tuple[str, ...] = ()
     # Whether cars that live elsewhere and charge in these counties belong to it
     visitors: bool = True
@@ -206,16 +208,20 @@ def check(config: RegionConfig) -> None:
             f"region.timezone {rule}, not {config.timezone!r}"
         ) from error
     for name in config.counties:
-        if name not in COUNTIES.values():
+        if name not in COUNTIES.values() and not re.fullmatch(r"county\d+", name):
             hint = nearest(name, COUNTIES.values())
             raise SettingsError(f"region.counties: no county '{name}'; {hint}")
     _check_types(config)
     _check_quantiles(config.feeders)
-    low, high = config.chargers.stop_minutes
-    if low > high:
-        raise SettingsError("region.chargers.stop_minutes must be from a to b, a <= b")
-    if config.chargers.density_edges[0] > config.chargers.density_edges[1]:
-        raise SettingsError("region.chargers.density_edges must go up")
+    ranges = {
+        "chargers.stop_minutes": config.chargers.stop_minutes,
+        "fleet.energy_range": config.fleet.energy_range,
+        "chargers.density_edges": config.chargers.density_edges,
+        "feeders.upgrade_usd_per_kw": config.feeders.upgrade_usd_per_kw,
+    }
+    for name, (low, high) in ranges.items():
+        if low > high:
+            raise SettingsError(f"region.{name} must be from a to b, a <= b")
     types_of = [t for group in config.population.area_groups for t in group]
     if len(set(types_of)) < len(types_of):
         raise SettingsError("region.population.area_groups: a type is in two groups")

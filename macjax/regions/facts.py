@@ -8,7 +8,6 @@ import numpy as np
 from ..scenario.scenario import Scenario
 from .cars import World
 from .itinerary import PLACE_WORDS
-from .parameters import COUNTIES
 
 MINUTES = 60
 
@@ -168,7 +167,7 @@ def measure_feeders(scenario: Scenario) -> dict:
     }
     quantiles = {k: rounded(np.quantile(v, levels), 1) for k, v in values.items()}
     by_county = feeders["county"].value_counts()
-    names = [name for name in COUNTIES.values() if name in by_county.index]
+    names = feeders["county"].unique()
     return {
         "feeders_by_county": {name: int(by_county[name]) for name in names},
         "feeders_without_headroom": int((least < 0).sum()),

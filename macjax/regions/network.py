@@ -19,7 +19,7 @@ import pandas as pd
 from .calendar import Calendar
 from .curve import along_curve
 from .draws import Draws
-from .parameters import COMMERCIAL_SHAPE, COUNTIES, MEAN_SHAPE_KW, Feeders
+from .parameters import Feeders, county_names
 from .zones import Zones
 
 
@@ -140,9 +140,7 @@ def describe_feeders(zones, load, shares: Shares, county, draws, p: Feeders):
     density = total(zones.households + zones.jobs) / total(zones.area).clip(1e-9)
     kw = load.sum(0)
     number = np.arange(count) - np.searchsorted(county, county, "left") + 1
-    names = (
-        pd.Series(county).map(COUNTIES).fillna("county" + pd.Series(county).astype(str))
-    )
+    names = pd.Series(county_names(county))
     numbers = pd.Series(number).astype(str).str.zfill(3)
     return pd.DataFrame(
         {
@@ -189,8 +187,8 @@ def upgrade_cost(density, usd_per_kw) -> np.ndarray:
 
 def shapes(p: Feeders) -> tuple[np.ndarray, np.ndarray]:
     """Shape of what households and of what jobs draw, by hour, (24,) each."""
-    mean = np.array(MEAN_SHAPE_KW) / max(MEAN_SHAPE_KW)
-    shops = np.array(COMMERCIAL_SHAPE)
+    mean = np.array(p.mean_shape_kw) / max(p.mean_shape_kw)
+    shops = np.array(p.commercial_shape)
     homes = (mean - p.commercial_share * shops) / max(1 - p.commercial_share, 1e-9)
     return np.maximum(homes, 0), shops
 
@@ -217,13 +215,14 @@ def build_profile(
     start = calendar.start.tz_convert("UTC")
     times = pd.date_range(start, periods=slots, freq=pd.Timedelta(minutes=slot_minutes))
     local = times.tz_convert(calendar.start.tz)
+    stamps = times.tz_localize(None).to_numpy().astype("datetime64[us]")
     kind = (np.asarray(local.day_of_week) >= 5).astype(int)
     base = np.stack(base_load(feeders, p))[kind, :, np.asarray(local.hour)].T
     capacity = feeders["peak_kw"] + feeders["headroom_kw"]
     return pd.DataFrame(
         {
             "feeder_id": np.repeat(feeders["feeder_id"].to_numpy(), slots),
-            "time": np.tile(times.as_unit("us"), len(feeders)),
+            "time": pd.Series(np.tile(stamps, len(feeders))).dt.tz_localize("UTC"),
             "capacity_kw": np.repeat(capacity.to_numpy(), slots).round(1),
             "base_kw": base.ravel().round(1),
         }

@@ -10,11 +10,14 @@ class; each field knows its range (`limits_of`).
 import dataclasses
 import math
 
+import numpy as np
+
 # Mean high-load day of PG&E feeders, hours 0-23 [kW]. [table] Elmallah, Brockway,
 # Callaway 2022, doi 10.1088/2634-4505/ac949c
 MEAN_SHAPE_KW = (
-    *(2406, 2217, 2102, 2036, 2018, 2066, 2238, 2517, 2694, 2664, 2600, 2551),
-    *(2526, 2558, 2637, 2741, 2890, 3091, 3306, 3428, 3394, 3265, 3025, 2696),
+    *(2406.0, 2217.0, 2102.0, 2036.0, 2018.0, 2066.0, 2238.0, 2517.0),
+    *(2694.0, 2664.0, 2600.0, 2551.0, 2526.0, 2558.0, 2637.0, 2741.0),
+    *(2890.0, 3091.0, 3306.0, 3428.0, 3394.0, 3265.0, 3025.0, 2696.0),
 )
 # Shape of shops and offices, hours 0-23, of its own peak. [assumed]
 COMMERCIAL_SHAPE = (
@@ -40,6 +43,11 @@ COUNTIES = {
     8: "sonoma",
     9: "marin",
 }
+
+
+def county_names(numbers) -> np.ndarray:
+    """Names of county numbers; one that is not of the Bay Area is `county<number>`."""
+    return np.array([COUNTIES.get(int(n), f"county{int(n)}") for n in numbers], object)
 
 
 def _number(default, low=-math.inf, high=math.inf, any_length=False):
@@ -118,8 +126,9 @@ class Fleet:
     type_shares: tuple[float, ...] = _number((0.35, 0.65), 0, 1, any_length=True)
     # Out of the battery [assumed], near the EPA labels of such cars, 0.17 to 0.19
     kwh_per_km: tuple[float, ...] = _number((0.16, 0.18), 0.01, 5, any_length=True)
-    # sd of weather and traffic by car and day, of 1 [assumed]
-    energy_spread: float = _number(0.08, 0, 0.25)
+    # Weather and traffic by car and day: sd, of 1, and the range kept [assumed]
+    energy_spread: float = _number(0.08, 0, 1)
+    energy_range: tuple[float, float] = _number((0.75, 1.3), 0.1, 10)
     reserve_share: float = _share(0.20)  # of the battery [table: open code]
     # Mean, sd of the SOC at the start, of the battery [table: open code]
     initial_share: tuple[float, float] = _share((0.8, 0.2))
@@ -191,6 +200,10 @@ class Feeders:
     # best headroom over peak come nearest to the published ones [fitted]
     headroom_peak_correlation: float = _number(0.25, -1, 1)
     commercial_share: float = _share(0.40)  # of the sum of peaks [assumed]
+    # Mean load of a high-load day, hours 0-23, of which only the shape counts [table,
+    # Elmallah et al.], and the shape of shops and offices [assumed]
+    mean_shape_kw: tuple[float, ...] = _number(MEAN_SHAPE_KW, 0)
+    commercial_shape: tuple[float, ...] = _number(COMMERCIAL_SHAPE, 0)
     # Base load of shops and offices on Saturday and Sunday, of the weekday [assumed]
     weekend_commercial: float = _share(0.75)
     # Highest base load of the week over the annual peak: 1 is the peak week of every

@@ -16,6 +16,7 @@ from macjax._errors import DataError, SettingsError
 from macjax.regions import builder
 from macjax.regions.cars import build_cars
 from macjax.regions.itinerary import AT_FAST
+from macjax.regions.parameters import COUNTIES
 from macjax.regions.population import NUMBERS
 
 TABLES = ("vehicles", "stays", "trips", "feeders", "feeder_profile")
@@ -243,7 +244,7 @@ def test_counties_keep_residents_and_those_who_charge_there(base, built):
     mine = set(scenario.feeders["feeder_id"])
     stays = built.scenario.stays
     charges = stays["feeder_id"].isin(mine) & (stays["charger_kw"] > 0)
-    number = next(n for n, c in builder.COUNTIES.items() if c == county)
+    number = next(n for n, name in COUNTIES.items() if name == county)
     zones = regions.read_survey(base["data"]).zones.set_index("zone_id")["county_id"]
     homes = built.scenario.vehicles.set_index("vehicle_id")["home_zone"].map(zones)
     expected = set(stays["vehicle_id"][charges]) | set(homes.index[homes == number])
@@ -370,6 +371,17 @@ def test_a_county_without_zones_is_named(raw, tmp_path):
     folder = write_survey(survey._replace(zones=zones), tmp_path / "one")
     with pytest.raises(DataError, match="no zone lies in the counties napa"):
         regions.build({"data": folder, "counties": ["napa"]})
+
+
+def test_counties_of_other_regions_go_by_their_number(raw, tmp_path):
+    survey = regions.read_survey(raw)
+    zones = survey.zones.assign(county_id=survey.zones["county_id"] + 100)
+    folder = write_survey(survey._replace(zones=zones), tmp_path / "other")
+    config = {"data": folder, "counties": ["county103"], "sample": 0.01}
+    scenario = regions.build(config)
+    assert set(scenario.feeders["county"]) == {"county103"}
+    homes = zones.set_index("zone_id")["county_id"]
+    assert (scenario.vehicles["home_zone"].map(homes) == 103).any()
 
 
 def test_a_survey_without_drivers_is_named(raw, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import macjax
 from macjax import regions
 from macjax._errors import SettingsError
-from macjax.regions import calibration
+from macjax.regions.known import measured_sessions, weighted_quantile
 from macjax.regions.survey import check_survey, read_survey
 
 SHARES = ("departures", "arrivals at home", "at home, of cars that travel")
@@ -141,7 +141,7 @@ def test_survey_figures_by_slow_loops(table):
 
 
 def test_measured_sessions_are_quantiles_that_go_up():
-    measured = calibration.measured_sessions()
+    measured = measured_sessions()
     assert measured["sessions"] == 27_407
     everyone = measured["weekday_sessions"]["all"]
     for name in ("stay_hours", "energy_kwh", "arrival_hour"):
@@ -155,11 +155,11 @@ def test_weighted_quantiles_are_those_of_repeated_values():
     rng = np.random.default_rng(0)
     values, weights = rng.normal(size=500), rng.integers(1, 6, 500)
     levels = (0.1, 0.5, 0.9)
-    found = calibration.weighted_quantile(values, weights, levels)
+    found = weighted_quantile(values, weights, levels)
     np.testing.assert_allclose(
         found, np.quantile(np.repeat(values, weights), levels), atol=0.02
     )
-    assert np.isnan(calibration.weighted_quantile([], [], levels)).all()
+    assert np.isnan(weighted_quantile([], [], levels)).all()
 
 
 def test_other_scenarios_are_refused():

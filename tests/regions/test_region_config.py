@@ -89,7 +89,7 @@ def test_written_configuration_is_the_same_again(tmp_path):
         ({"chargers": {"home_shares": [0.9, 0.8]}}, "must have 3 values"),
         ({"chargers": {"home_shares": [0.9, 0.8, 1.8]}}, "from 0 to 1, not 1.8"),
         ({"chargers": {"stop_minutes": [60, 20]}}, "a <= b"),
-        ({"chargers": {"density_edges": [20.0, 8.0]}}, "must go up"),
+        ({"chargers": {"density_edges": [20.0, 8.0]}}, "density_edges must be from"),
         ({"feeders": {"peak_kw": [1.0, 2.0]}}, "as long as one another"),
         ({"feeders": {"headroom_kw": [9.0] + 7 * [1.0]}}, "and go up"),
         ({"population": {"area_groups": [[0, 1], [1]]}}, "a type is in two groups"),

@@ -190,17 +190,23 @@ def test_upgrade_cost_follows_density():
 
 
 @pytest.mark.parametrize(
-    ("day", "hours"),
-    [("2026-09-14", 168), ("2026-10-26", 169), ("2027-03-08", 167)],
+    ("day", "hours", "zone"),
+    [
+        ("2026-09-14", 168, "America/Los_Angeles"),
+        ("2026-10-26", 169, "America/Los_Angeles"),
+        ("2027-03-08", 167, "America/Los_Angeles"),
+        ("2026-10-26", 169, "America/Havana"),  # midnight comes twice
+        ("2026-08-31", 167, "America/Santiago"),  # midnight is skipped
+    ],
 )
-def test_weeks_of_clock_changes(day, hours):
+def test_weeks_of_clock_changes(day, hours, zone):
     start = datetime.date.fromisoformat(day)
-    calendar = make_calendar(start, 7, "America/Los_Angeles")
+    calendar = make_calendar(start, 7, zone)
     assert calendar.minutes == 60 * hours
     assert calendar.weekday.tolist() == list(range(7))
     for number, begin in enumerate(calendar.midnight):
         at = calendar.start.tz_convert("UTC") + pd.Timedelta(
             minutes=int(begin) + 8 * 60
         )
-        local = at.tz_convert("America/Los_Angeles")
+        local = at.tz_convert(zone)
         assert (local.hour, local.weekday()) == (8, number)

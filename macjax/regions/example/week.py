@@ -119,7 +119,9 @@ def build_week(drivers, cars, zones, area_of_zone, p: Parameters):
     trips = trips.sort_values(["car", "day", "order"], ignore_index=True)
     trips = time_trips(insert_stops(trips, cars, p), p)
     rng = np.random.default_rng([p.seed, 8])
-    weather = rng.normal(1.0, p.energy_spread, (len(cars), p.days)).clip(0.75, 1.3)
+    weather = rng.normal(1.0, p.energy_spread, (len(cars), p.days)).clip(
+        *p.energy_range
+    )
     use = cars["kwh_per_km"].to_numpy()[trips["car"]] * trips["km"]
     trips["energy_kwh"] = (use * weather[trips["car"], trips["day"]]).round(3)
     trips["km"] = trips["km"].round(2)
