@@ -16,6 +16,7 @@ from macjax._errors import DataError as DataError
 from macjax._errors import KernelWarning as KernelWarning
 from macjax._errors import MacjaxError as MacjaxError
 from macjax._errors import MemoryShortError as MemoryShortError
+from macjax._errors import MemoryShortWarning as MemoryShortWarning
 from macjax._errors import ProcessError as ProcessError
 from macjax._errors import SettingsError as SettingsError
 from macjax._errors import SolutionError as SolutionError
@@ -79,6 +80,7 @@ __all__ = [
     "KernelWarning",
     "MacjaxError",
     "MemoryShortError",
+    "MemoryShortWarning",
     "OverloadEnergy",
     "PeakOverload",
     "ProcessError",

@@ -32,7 +32,8 @@ EXIT_CODES = {
 DEMO_METHODS = ("unmanaged", "time_of_use", "per_session", "mac")
 FIGURES, TABLE = "figures", "comparison.csv"
 # Options that only what optimises takes, and all those of a run on a scenario.
-SOLVER_OPTIONS = ("gap", "max_iterations", "time_limit", "dtype", "warm_start")
+SOLVER_OPTIONS = ("gap", "max_iterations", "time_limit", "dtype", "device_memory")
+SOLVER_OPTIONS += ("warm_start",)
 RUN_OPTIONS = ("methods", "objective", "on_infeasible", *SOLVER_OPTIONS)
 RUN_OPTIONS += ("vehicle_to_grid", "tariff")
 RESUME_OPTIONS = ("gap", "max_iterations", "time_limit", "checkpoint_every")
@@ -244,7 +245,7 @@ def _write_and_show(args, solution, out: Path | None) -> int:
 def _job(args) -> Job:
     """The job of the input with the settings of the command line in it."""
     names = ("gap", "max_iterations", "time_limit", "on_infeasible", "dtype")
-    names += ("warm_start", "vehicle_to_grid")
+    names += ("device_memory", "warm_start", "vehicle_to_grid")
     given = {name: getattr(args, name, None) for name in names}
     job = read_job(getattr(args, "input", None) or args.inputs[0])
     return job.with_settings(getattr(args, "objective", None), **given)

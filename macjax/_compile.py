@@ -4,6 +4,7 @@ XLA uses little more than one core for much of a program, so programs that are n
 soon are compiled by threads while others are, or while the first ones run already.
 """
 
+import ctypes
 import functools
 import os
 import threading
@@ -50,7 +51,20 @@ def _compile(lowered) -> float:
     """Compile, in one of the threads; the seconds, 0 if that was done before."""
     before = compile_seconds()
     lowered.compile()
+    _give_back()
     return compile_seconds() - before
+
+
+def _give_back() -> None:
+    """Give the memory that compiling took back to the system, where it can be done.
+
+    glibc keeps it otherwise, half a gigabyte, and the solve would take its own on top.
+    """
+    trim = (
+        getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    )
+    if trim is not None:
+        trim(0)
 
 
 class _Compiled(threading.local):

@@ -31,6 +31,10 @@ class MemoryShortError(MacjaxError):
     """A fleet does not fit into the memory of the devices, or of the machine."""
 
 
+class MemoryShortWarning(UserWarning):
+    """A device ran out of memory; the solve starts anew in smaller chunks."""
+
+
 class CheckpointError(MacjaxError):
     """A checkpoint is damaged or belongs to another problem."""
 

@@ -216,6 +216,12 @@ def add_solver_options(command) -> None:
     add_limits(command)
     command.add_argument("--dtype", choices=DTYPES)
     command.add_argument(
+        "--device-memory",
+        type=setting("device_memory"),
+        metavar="GIB",
+        help="what the fleet may take on each device; more goes through it in chunks",
+    )
+    command.add_argument(
         "--warm-start", metavar="SOLUTION", help="folder of a solution"
     )
     add_vehicle_to_grid(command)

@@ -46,6 +46,7 @@ SOLVE_KEYS = {
     "time_limit": float,
     "on_infeasible": str,
     "dtype": str,
+    "device_memory": float,
     "warm_start": str,
     "vehicle_to_grid": bool,
 }
@@ -58,6 +59,7 @@ RULES = {
     "time_limit": ("seconds of at least 0", lambda value: value >= 0),
     "on_infeasible": ("one of " + ", ".join(POLICIES), POLICIES.__contains__),
     "dtype": ("one of " + ", ".join(DTYPES), DTYPES.__contains__),
+    "device_memory": ("GiB of more than 0", lambda value: 0 < value < math.inf),
     "warm_start": ("the folder of a solution", lambda value: value.strip() != ""),
 }
 CONFIG_KEYS = ("scenario", "builder", "arguments", "objective", "solve")

@@ -52,6 +52,7 @@ def test_command_line_wins_over_the_configuration(tmp_path):
         ('scenario = "x"\n[solve]\nmax_iterations = 0', "max_iterations must be"),
         ('scenario = "x"\n[solve]\non_infeasible = "no"', "on_infeasible must be"),
         ('scenario = "x"\n[solve]\ndtype = "float16"', "dtype must be one of"),
+        ('scenario = "x"\n[solve]\ndevice_memory = 0', "device_memory must be GiB"),
         ('scenario = "x"\n[solve]\nwarm_start = ""', "warm_start must be"),
         ('scenario = "x"\n[solve]\ntolerance = -1', "unknown key 'tolerance'"),
         ('scenario = "x"\n[solve]\nmax_iterations = 1.5', "must be a whole number"),

@@ -19,13 +19,13 @@ from macjax.driver.clock import Clock
 from macjax.driver.lock import locked
 from macjax.driver.parts import Left
 from macjax.driver.settings import Settings, check_settings
-from macjax.driver.solve import Work, prepare
+from macjax.driver.work import Work, prepare
 from macjax.results import Solution
 from macjax.results.folders import resolved
 from macjax.results.summary import versions
 
 KEPT_SETTINGS = ("gap", "max_iterations", "time_limit", "on_infeasible", "dtype")
-KEPT_SETTINGS += ("vehicle_to_grid", "checkpoint_every")
+KEPT_SETTINGS += ("vehicle_to_grid", "device_memory", "checkpoint_every")
 
 
 def resume(

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from macjax._errors import CheckpointError
-from macjax.fleet.devices import put_blocks, put_whole
+from macjax.fleet.devices import put_whole
 from macjax.fleet.packing import Fleet
 from macjax.solvers.admm import AdmmState
 from macjax.solvers.mac import Look, Run
@@ -33,7 +33,7 @@ class Layout:
     """Where the pieces of a fleet lie in its packed arrays."""
 
     def __init__(self, fleet: Fleet):
-        self.mesh = fleet.batch.mesh
+        self.batch = fleet.batch
         self.pieces, self.energies = fleet.batch.base.shape, fleet.batch.shape
         stay, slot = fleet.index.stay.reshape(-1), fleet.index.slot.reshape(-1)
         at = np.flatnonzero(stay >= 0)
@@ -54,12 +54,12 @@ class Layout:
             host = np.zeros((blocks * rows * lanes, slots), values.dtype)
             host[self.at] = values
             host = host.reshape(blocks, rows, lanes, slots).swapaxes(2, 3)
-            return put_blocks(np.ascontiguousarray(host), self.mesh)
+            return self.batch.put(np.ascontiguousarray(host))
         if values.shape == (len(self.at),):
             host = np.zeros(blocks * rows * lanes, values.dtype)
             host[self.at] = values
-            return put_blocks(host.reshape(self.pieces), self.mesh)
-        return put_whole(values, self.mesh)
+            return self.batch.put(host.reshape(self.pieces))
+        return put_whole(values, self.batch.mesh)
 
     def bytes_of(self, dtype) -> int:
         """Bytes that the arrays of the fleet take in a record, about."""

@@ -31,6 +31,7 @@ class Settings:
         progress: True, False, None or a callable.
         vehicle_to_grid: False leaves `discharge_kw` out of account.
         devices: JAX devices over which vehicles are spread; None is the default one.
+        device_memory: GiB that the fleet may take on each device; None asks it.
         checkpoint: folder of the checkpoints, or None.
         checkpoint_every: seconds between two checkpoints.
     """
@@ -44,6 +45,7 @@ class Settings:
     progress: Any
     vehicle_to_grid: bool | None
     devices: tuple[Any, ...] | None
+    device_memory: float | None
     checkpoint: str | os.PathLike | None
     checkpoint_every: float
 
@@ -59,6 +61,7 @@ class Settings:
             "dtype": np.dtype(self.dtype).name,
             "vehicle_to_grid": self.vehicle_to_grid,
             "devices": len(self.devices or [None]),
+            "device_memory": self.device_memory,
             "checkpoint": self.checkpoint is not None,
             "checkpoint_every": None if self.checkpoint is None else every,
         }
@@ -74,6 +77,7 @@ def check_settings(
     progress=None,
     vehicle_to_grid=None,
     devices=None,
+    device_memory=None,
     checkpoint=None,
     checkpoint_every=60.0,
     **unknown,
@@ -90,16 +94,7 @@ def check_settings(
             f"gap must be a number of at least {LEAST_GAP[name]:g} in {name}, not "
             f"{gap!r}" + ("; use dtype='float64'" if name == "float32" else "")
         )
-    whole = isinstance(max_iterations, numbers.Integral)
-    if not whole or isinstance(max_iterations, bool) or max_iterations < 1:
-        raise SettingsError(
-            f"max_iterations must be a whole number of at least 1, "
-            f"not {max_iterations!r}"
-        )
-    if time_limit is not None and (not _is_number(time_limit) or not time_limit >= 0):
-        raise SettingsError(
-            f"time_limit must be seconds of at least 0, or None, not {time_limit!r}"
-        )
+    _check_limits(max_iterations, time_limit)
     if on_infeasible not in POLICIES:
         raise SettingsError(
             f"on_infeasible must be one of {', '.join(POLICIES)}, not {on_infeasible!r}"
@@ -108,6 +103,7 @@ def check_settings(
         raise SettingsError(
             f"progress must be True, False, None or a callable, not {progress!r}"
         )
+    _check_device_memory(device_memory)
     _check_checkpoint(checkpoint, checkpoint_every)
     return Settings(
         gap=float(gap),
@@ -119,9 +115,36 @@ def check_settings(
         progress=progress,
         vehicle_to_grid=vehicle_to_grid,
         devices=devices,
+        device_memory=None if device_memory is None else float(device_memory),
         checkpoint=checkpoint,
         checkpoint_every=float(checkpoint_every),
     )
+
+
+def _check_limits(max_iterations, time_limit) -> None:
+    """Raise unless both are numbers that end a run."""
+    whole = isinstance(max_iterations, numbers.Integral)
+    if not whole or isinstance(max_iterations, bool) or max_iterations < 1:
+        raise SettingsError(
+            "max_iterations must be a whole number of at least 1, "
+            f"not {max_iterations!r}"
+        )
+    if time_limit is not None and (not _is_number(time_limit) or not time_limit >= 0):
+        raise SettingsError(
+            f"time_limit must be seconds of at least 0, or None, not {time_limit!r}"
+        )
+
+
+def _check_device_memory(given) -> None:
+    """Raise unless it is GiB of one process, or None."""
+    if given is None:
+        return
+    if not _is_number(given) or not 0 < given < math.inf:
+        raise SettingsError(
+            f"device_memory must be GiB of more than 0, or None, not {given!r}"
+        )
+    if jax.process_count() > 1:
+        raise SettingsError("device_memory: a run of several processes has none yet")
 
 
 def _check_checkpoint(folder, every) -> None:

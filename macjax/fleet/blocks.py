@@ -5,6 +5,7 @@ its own blocks; what it sums is added up over the devices, so that cells, prices
 decisions are the same on all of them.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
+from macjax.fleet.chunks import over_chunks
 from macjax.fleet.devices import FLEET_AXIS, split, whole
 from macjax.fleet.packing import FleetBatch
 
@@ -23,19 +25,26 @@ def over_devices(
     work: Callable[..., tuple[Any, Any]],
     tables: Any,
     *items: Any,
+    old: tuple[Any, ...] = (),
 ) -> tuple[Any, Any]:
     """Do a pass over the fleet on every device that holds a part of it.
 
     Arguments:
         batch: the fleet.
-        work: (batch, tables, *items) -> sums over the vehicles, outputs with a leading
-            axis of blocks; on each device it sees the blocks that lie there.
+        work: (batch, tables, *items, *old) -> sums over the vehicles, outputs with a
+            leading axis of blocks; on each device it sees the blocks that lie there.
+            For a fleet in chunks it must be a function of a module: it is compiled
+            once.
         tables: arrays that all devices have whole.
         items: trees of arrays with a leading axis of blocks.
+        old: arrays of which the first outputs take the place; not to be used any more.
 
     Returns:
         the sums over all devices, and the outputs.
     """
+    if batch.in_chunks:
+        return over_chunks(batch, functools.partial(_pass, work), tables, items, old)
+    items = (*items, *old)
     if batch.mesh is None:
         return work(batch, tables, *items)
 
@@ -53,6 +62,12 @@ def over_devices(
     )(batch, tables, items)
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def _pass(work, batch: FleetBatch, tables, items):
+    """A pass over a chunk, which is whole on the devices."""
+    return over_devices(batch, work, tables, *items)
+
+
 def settled(batch: FleetBatch, state: Any) -> Any:
     """A state as it lies when it is new: blocks split, tables whole.
 
@@ -60,7 +75,7 @@ def settled(batch: FleetBatch, state: Any) -> Any:
     once more for it.
     """
     mesh = batch.mesh
-    if mesh is None:
+    if mesh is None or batch.in_chunks:
         return state
 
     def settle(x: Array) -> Array:
@@ -91,40 +106,43 @@ def over_blocks(
     work: Callable[..., tuple[Any, Any]],
     total: Any,
     *items: Any,
+    old: tuple[Array, ...] = (),
 ) -> tuple[Any, Any]:
     """Work off the blocks of a fleet, one after another.
 
     Arguments:
         batch: the fleet.
-        work: (total, block, *items of the block) -> total, outputs of the block.
+        work: (total, block, *items, *old, of the block) -> total, outputs of the block.
         total: what is summed over the blocks.
         items: arrays or trees of arrays with a leading axis of blocks.
+        old: arrays that are overwritten by the outputs, block by block, one for each.
 
     Returns:
         the last total, and the outputs with a leading axis of blocks; blocks that hold
-        no vehicle are left 0.
+        no vehicle are left 0, or as they were in `old`.
     """
     arrays, static = eqx.partition(
         (batch, items), lambda x: eqx.is_array(x) and x.ndim > 1
     )
 
-    def at(n):
-        block = jax.tree.map(
+    def at(n, arrays):
+        return jax.tree.map(
             lambda x: jax.lax.dynamic_index_in_dim(x, n, keepdims=False), arrays
         )
-        return eqx.combine(block, static)
 
-    def one(total, n):
-        block, items = at(n)
-        return work(total, block, *items)
+    def one(total, n, old):
+        block, items = eqx.combine(at(n, arrays), static)
+        return work(total, block, *items, *at(n, old))
 
-    _, shapes = jax.eval_shape(one, total, jnp.zeros((), jnp.int32))
-    blocks = batch.shape[0]
-    outputs = jax.tree.map(lambda x: jnp.zeros((blocks, *x.shape), x.dtype), shapes)
+    outputs = old
+    if not old:
+        _, shapes = jax.eval_shape(one, total, jnp.zeros((), jnp.int32), old)
+        blocks = batch.shape[0]
+        outputs = jax.tree.map(lambda x: jnp.zeros((blocks, *x.shape), x.dtype), shapes)
 
     def body(n, carry):
         total, outputs = carry
-        total, new = one(total, n)
+        total, new = one(total, n, outputs if old else ())
         outputs = jax.tree.map(
             lambda out, x: jax.lax.dynamic_update_index_in_dim(out, x, n, 0),
             outputs,

@@ -1,11 +1,4 @@
-"""Memory that a solve takes on the devices, and what is said where it is too small.
-
-Of a fleet with N opportunities, padding included, a solve holds at its largest about
-ten arrays of that size: one for what is packed, one each for the iterate, the best
-schedule and the state that goes in, two that come out, and the rest for trial points of
-the Newton phase (`bench/README.md` has the measurement). Tables of cells are small
-beside them.
-"""
+"""What is said where the memory of the devices is too small for a solve."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,15 +7,21 @@ import jax
 import numpy as np
 
 from macjax._errors import MemoryShortError
+from macjax.fleet.budget import chunk_bytes, needed_bytes
 from macjax.fleet.packing import Fleet
 
-ARRAYS = 10  # of the size of all opportunities, at the largest
 SIGNS = ("RESOURCE_EXHAUSTED", "out of memory", "unable to allocate")
 
 
 def bytes_on_devices(fleet: Fleet, dtype) -> int:
     """Bytes that a solve takes at its largest, on all devices together, about."""
-    return ARRAYS * int(np.prod(fleet.batch.shape)) * np.dtype(dtype).itemsize
+    batch = fleet.batch
+    blocks, rows, slots, lanes = batch.shape
+    devices = 1 if batch.mesh is None else batch.mesh.size
+    block_bytes = rows * slots * lanes * np.dtype(dtype).itemsize
+    if not batch.in_chunks:
+        return int(devices * needed_bytes(blocks // devices, block_bytes))
+    return int(devices * chunk_bytes(batch.chunk, block_bytes))
 
 
 @contextlib.contextmanager
@@ -48,13 +47,14 @@ def _advice(fleet: Fleet | None, dtype, text: str) -> str:
     reason = text.partition("\n")[0]
     if fleet is None:
         return f"the fleet does not fit into memory while it is packed ({reason})"
-    name, mesh = np.dtype(dtype).name, fleet.batch.mesh
-    count = 1 if mesh is None else mesh.size
+    batch, name = fleet.batch, np.dtype(dtype).name
+    count = 1 if batch.mesh is None else batch.mesh.size
     needed = bytes_on_devices(fleet, dtype) / 2**30
+    what = "the solve" if not batch.in_chunks else "the solve, in chunks,"
     advice = "more devices (devices=), or fewer feeders at a time (Scenario.subset)"
     if name == "float64":
         advice = f"dtype='float32' (half of it), {advice}"
     return (
-        f"out of memory: the solve needs about {needed:,.1f} GiB in {name} on {count} "
+        f"out of memory: {what} needs about {needed:,.1f} GiB in {name} on {count} "
         f"device{'s' * (count > 1)} and found less; {advice} would do ({reason})"
     )

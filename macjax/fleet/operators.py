@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from macjax._numerics import wide_float
+from macjax._numerics import wide_float, wide_sum
 from macjax.fleet.blocks import over_blocks, over_devices
 from macjax.fleet.kernel_choice import INTERPRET, XLA
 from macjax.fleet.packing import FleetBatch
@@ -168,15 +168,15 @@ def add_load(load: Array, block: FleetBatch, energy: Float[Array, "k s v"]) -> A
 
 def loads(batch: FleetBatch, energy: Float[Array, "b k s v"], table) -> Array:
     """Load of all cells [kW], in the shape and dtype of `table` (f, t)."""
+    total, _ = over_devices(batch, _loads, empty_row(batch, table), energy)
+    return unflat(total, table)
 
+
+def _loads(batch: FleetBatch, row, energy):
     def block_load(total, block, energy):
         return add_load(total, block, energy), None
 
-    def work(batch, row, energy):
-        return over_blocks(batch, block_load, row, energy)
-
-    total, _ = over_devices(batch, work, empty_row(batch, table), energy)
-    return unflat(total, table)
+    return over_blocks(batch, block_load, row, energy)
 
 
 def empty_row(batch: FleetBatch, table: Float[Array, "f t"]) -> Array:
@@ -191,7 +191,28 @@ def unflat(row: Array, table: Float[Array, "f t"]) -> Float[Array, "f t"]:
 
 def cell_sums(batch: FleetBatch, table):
     """M = sum of a_n over the opportunities of each cell, and the mean limit [kWh]."""
-    limit = batch.limit()
-    mass = loads(batch, (limit > 0).astype(table.dtype), table)
-    weighted = loads(batch, limit, table)
+    (mass, weighted), _ = over_devices(batch, _cell_sums, empty_row(batch, table))
+    mass, weighted = unflat(mass, table), unflat(weighted, table)
     return mass, weighted / jnp.where(mass > 0, mass, 1)
+
+
+def _cell_sums(batch: FleetBatch, empty):
+    def block_sums(totals, block):
+        limit, (mass, weighted) = block.limit(), totals
+        usable = (limit > 0).astype(limit.dtype)
+        return (add_load(mass, block, usable), add_load(weighted, block, limit)), None
+
+    return over_blocks(batch, block_sums, (empty, empty))
+
+
+def weighted_squares(batch: FleetBatch, energy: Float[Array, "b k s v"]) -> Array:
+    """sum_n w_n sum_j u_nj^2 [kWh^2]; no number if some energy is none."""
+    return over_devices(batch, _squares, None, energy)[0]
+
+
+def _squares(batch: FleetBatch, _, energy):
+    def block_squares(total, block, energy):
+        squares = jnp.sum(energy**2, axis=1) * block.weight
+        return total + wide_sum(squares), None
+
+    return over_blocks(batch, block_squares, jnp.zeros((), wide_float()), energy)

@@ -24,12 +24,9 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from macjax._processes import Processes
-from macjax.fleet.devices import (
-    first_device,
-    fleet_mesh,
-    own_devices,
-    put_blocks,
-)
+from macjax.fleet.budget import device_memory
+from macjax.fleet.devices import first_device, put_blocks
+from macjax.fleet.grid import ACCELERATOR, CPU, BlockShape, Grid, size_class
 from macjax.fleet.kernel_choice import XLA, choose_projection
 from macjax.fleet.lanes import Lanes, fill_lanes
 from macjax.fleet.opportunities import Chains, charging_chains
@@ -37,30 +34,6 @@ from macjax.scenario.scenario import Scenario
 
 PIECE_SLOTS = (2, 4, 8, 16, 32)
 LEAST_ROWS = 16
-BLOCK_STEP = 0.5  # size classes 1, 2, 3, 4, 6, 8, 12, ... of blocks
-
-
-@dataclasses.dataclass(frozen=True)
-class BlockShape:
-    """What suits a kind of device.
-
-    Arguments:
-        lanes: most lanes of a block.
-        fill: vehicles of usual length that a lane shall hold.
-    """
-
-    lanes: int
-    fill: float
-
-
-# A CPU: whole vectors, and few enough to stay in cache; scans over rows are cheap. An
-# accelerator works off one block at a time: short scans, and as many lanes as its
-# memory allows, as each step of a scan costs a launch (bench/TRIED.md has the figures).
-CPU, ACCELERATOR = BlockShape(64, 2.0), BlockShape(2**21, 1.0)
-LEAST_LANES = 64
-GRAIN = 2**12  # blocks on accelerators are whole multiples of this, if larger
-BLOCK_ARRAYS = 10  # of the size of a block, while a pass works on it
-BLOCK_SHARE = 1 / 6  # most of a device's memory that these take
 
 
 class FleetBatch(eqx.Module):
@@ -78,6 +51,8 @@ class FleetBatch(eqx.Module):
         blocks: how many blocks hold vehicles on each device; those behind are padding.
         slots: S, opportunities of a piece (static).
         mesh: devices over which the axis of blocks is spread; None is one (static).
+        chunk: 0 if the arrays lie on the devices; else they lie on the host, and so
+            many blocks of each device are on it at a time (static).
         projection: the program of the shadow prices (static), see `kernel_choice`.
     """
 
@@ -93,6 +68,7 @@ class FleetBatch(eqx.Module):
     blocks: Int[Array, " d"]
     slots: int = eqx.field(static=True)
     mesh: Mesh | None = eqx.field(static=True, default=None)
+    chunk: int = eqx.field(static=True, default=0)
     projection: str = eqx.field(static=True, default=XLA)
 
     @property
@@ -101,9 +77,23 @@ class FleetBatch(eqx.Module):
         blocks, rows, lanes = self.base.shape
         return blocks, rows, self.slots, lanes
 
+    @property
+    def in_chunks(self) -> bool:
+        """Whether the arrays lie on the host and go through the devices in chunks."""
+        return self.chunk > 0
+
     def on_one_device(self) -> "FleetBatch":
         """The same as a fleet of its own, inside of a pass on each device."""
         return dataclasses.replace(self, mesh=None)
+
+    def put(self, array: np.ndarray) -> Any:
+        """An array with a leading axis of blocks, of this process, where it belongs."""
+        return array if self.in_chunks else put_blocks(array, self.mesh)
+
+    def no_shadow(self) -> Any:
+        """Shadow prices of 0."""
+        like = np.zeros_like if self.in_chunks else jnp.zeros_like
+        return like(self.lower)
 
     def limit(self) -> Float[Array, "*b k s v"]:
         """Most energy into the battery at each opportunity, slot_kwh x overlap."""
@@ -144,18 +134,22 @@ class Fleet:
     Arguments:
         batch: the packed arrays.
         index: origin of the pieces.
+        grid: how blocks are dealt out.
         chains: the charging stays that were packed.
         feeders, slots: shape (f, t) of the cells that are real.
         table_feeders: feeders after padding.
+        unit_scale: largest a_n / w_n [kW/kWh], the power of one vehicle's energy.
         waste: share of the opportunities worked on that is padding.
     """
 
     batch: FleetBatch
     index: PackIndex
+    grid: Grid
     chains: Chains
     feeders: int
     slots: int
     table_feeders: int
+    unit_scale: float
     waste: float
 
     @property
@@ -170,20 +164,13 @@ class Fleet:
         return self.table_feeders * self.slots + self.batch.slots
 
 
-def size_class(n: int, step: float = 0.25, least: int = 1) -> int:
-    """The smallest of 1, 2, ..., 8, 10, 12, 14, 16, 20, ... that is at least n."""
-    size = least
-    while size < n:
-        power = 2 ** int(np.floor(np.log2(size)))
-        size += max(1, int(power * step))
-    return size
-
-
 def pack(
     scenario: Scenario,
     chains: Chains | None = None,
     dtype=np.float64,
     devices: Sequence[Any] | None = None,
+    budget: float | None = None,
+    like: "Fleet | None" = None,
 ) -> Fleet:
     """Pack the charging chains of a scenario.
 
@@ -194,6 +181,9 @@ def pack(
         devices: over which blocks are dealt out, as far as there are blocks; None is
             the default device. With devices of several processes each packs its own
             vehicles onto its own devices, in arrays of one shape.
+        budget: bytes that a solve may take on each device; a fleet that needs more
+            stays on the host and goes through the devices in chunks. None is no limit.
+        like: the same fleet in another dtype, whose shape is taken over.
 
     Returns:
         A `Fleet`; tubes of vehicles that cannot make their trips are relaxed.
@@ -205,11 +195,16 @@ def pack(
     kind = devices[0].platform if devices else jax.default_backend()
     shape = CPU if kind == "cpu" else ACCELERATOR
     rows = _rows(pieces.per_vehicle, shape, processes)
-    if shape is ACCELERATOR:
-        lane_bytes = rows * pieces.slots * np.dtype(dtype).itemsize
-        shape = _within_memory(shape, lane_bytes, devices, processes)
     places = fill_lanes(pieces.per_vehicle, rows)
-    grid = _Grid.of(places, shape, devices, processes)
+    size = pieces.slots * np.dtype(dtype).itemsize
+    if like is not None:
+        grid = like.grid.again_within(budget, size)
+    else:
+        if shape is ACCELERATOR:
+            memory = device_memory(first_device(devices), budget)
+            shape = shape.within(memory, rows * size, processes)
+        grid = Grid.of(places, shape, devices, processes)
+        grid = grid.within(budget, size, places, devices, processes)
     batch, index = _scatter(scenario, pieces, places, grid, table_feeders, dtype)
     kind = choose_projection(devices, processes, dtype, rows, pieces.slots)
     batch = dataclasses.replace(batch, projection=kind)
@@ -218,12 +213,21 @@ def pack(
     return Fleet(
         batch=batch,
         index=index,
+        grid=grid,
         chains=chains,
         feeders=len(scenario.feeders),
         slots=scenario.slots,
         table_feeders=table_feeders,
+        unit_scale=_unit_scale(scenario, chains, processes),
         waste=float(1 - needed / worked) if worked else 0.0,
     )
+
+
+def _unit_scale(scenario: Scenario, chains: Chains, processes: Processes) -> float:
+    """Largest 1 / (efficiency slot_hours) of the vehicles that charge [kW/kWh]."""
+    efficiency = scenario.vehicles["charge_efficiency"].to_numpy(np.float64)
+    unit = 1 / (efficiency[chains.vehicle] * scenario.slot_hours)
+    return float(processes.most(unit.max(initial=0.0))) or 1.0
 
 
 def _choose_piece_slots(length: np.ndarray, processes: Processes) -> int:
@@ -241,26 +245,6 @@ def _rows(per_vehicle: np.ndarray, shape: BlockShape, processes: Processes) -> i
     longest = processes.most(charging.max(initial=0))
     usual = shape.fill * total / max(count, 1)
     return 2 ** int(np.ceil(np.log2(max(longest, usual, LEAST_ROWS))))
-
-
-def _within_memory(
-    shape: BlockShape, lane_bytes: int, devices, processes: Processes
-) -> BlockShape:
-    """The shape with no more lanes than a share of the memory of a device allows."""
-    limit = (first_device(devices).memory_stats() or {}).get("bytes_limit", np.inf)
-    lanes = BLOCK_SHARE * limit / (BLOCK_ARRAYS * lane_bytes)
-    lanes = -processes.most(-min(lanes, shape.lanes))  # the least of all processes
-    lanes = max(int(lanes) // GRAIN, 1) * GRAIN
-    return dataclasses.replace(shape, lanes=lanes)
-
-
-def _lanes(needed: int, most: int) -> int:
-    """Lanes of a block: those of a size class, or even blocks if one is too few."""
-    if needed <= most:
-        return min(most, size_class(needed, least=LEAST_LANES))
-    blocks = size_class(-(-needed // most), BLOCK_STEP)
-    grain = min(most, GRAIN)
-    return -(-needed // (blocks * grain)) * grain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -314,42 +298,7 @@ def _slots_touched(chains: Chains) -> np.ndarray:
     return np.maximum((end - first).astype(np.int64), 1)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Grid:
-    """Blocks of lanes, dealt out to the devices of this process one by one.
-
-    Arguments:
-        shape: (b, k, v), the same number of blocks on each device.
-        blocks: blocks in use on each device.
-        mesh: the devices of all processes; None is one.
-    """
-
-    shape: tuple[int, int, int]
-    blocks: np.ndarray
-    mesh: Mesh | None
-
-    @classmethod
-    def of(cls, places: Lanes, shape: "BlockShape", devices, processes) -> "_Grid":
-        """A grid that holds the lanes in use."""
-        most = len(own_devices(devices)) if devices else 1
-        each = processes.most(max(-(-places.count // most), 1))
-        lanes = _lanes(int(each), shape.lanes)
-        real = -(-places.count // lanes)
-        used = min(most, max(real, 1))
-        blocks = real // used + (np.arange(used) < real % used)
-        mesh = fleet_mesh(devices, used, processes) if devices else None
-        each = size_class(int(processes.most(max(blocks[0], 1))), BLOCK_STEP)
-        return cls((each * used, places.rows, lanes), blocks.astype(np.int32), mesh)
-
-    def place(self, lane: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """Index into the flattened arrays."""
-        lanes, devices = self.shape[2], len(self.blocks)
-        nth, each = lane // lanes, self.shape[0] // devices
-        block = nth % devices * each + nth // devices
-        return np.ravel_multi_index((block, row, lane % lanes), self.shape)
-
-
-def _scatter(scenario, pieces, places: Lanes, grid: _Grid, table_feeders, dtype):
+def _scatter(scenario, pieces, places: Lanes, grid: Grid, table_feeders, dtype):
     """Scatter the pieces of all vehicles into padded (b, k, v) arrays."""
     stay, slot = pieces.stay, pieces.slot
     vehicle = pieces.chains.vehicle[stay]
@@ -361,8 +310,11 @@ def _scatter(scenario, pieces, places: Lanes, grid: _Grid, table_feeders, dtype)
         out[at] = values
         return out.reshape(grid.shape)
 
+    def placed(array) -> Any:
+        return array if grid.chunk else put_blocks(array, grid.mesh)
+
     def on_device(values, fill, kind=dtype):
-        return put_blocks(scatter(values, fill, kind), grid.mesh)
+        return placed(scatter(values, fill, kind))
 
     chains, ends_stay = pieces.chains, pieces.ends_stay
     weight = scenario.vehicles["weight"].to_numpy(np.float64)
@@ -379,12 +331,13 @@ def _scatter(scenario, pieces, places: Lanes, grid: _Grid, table_feeders, dtype)
         slot_kwh=on_device(chains.slot_kwh[stay], 0),
         lower=on_device(np.where(ends_stay, chains.lower[stay], -np.inf), -np.inf),
         upper=on_device(np.where(ends_stay, chains.upper[stay], np.inf), np.inf),
-        last=put_blocks(last, grid.mesh),
+        last=placed(last),
         scale=on_device(scale[vehicle], 0),
         weight=on_device(weight[vehicle], 0),
-        blocks=put_blocks(grid.blocks, grid.mesh),
+        blocks=placed(grid.blocks),
         slots=pieces.slots,
         mesh=grid.mesh,
+        chunk=grid.chunk,
     )
     index = PackIndex(
         vehicle=scatter(vehicle, -1, np.int64),

@@ -17,6 +17,8 @@ References: Boyd et al., "Distributed optimization and statistical learning via 
 2011, sections 3.4.3 and 7.3; penalties per cell need the weighted projection.
 """
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -67,23 +69,24 @@ class AdmmState(eqx.Module):
         return self.rho * self.dual
 
 
-def start_rho(problem: Problem) -> Array:
+@jax.jit
+def start_rho(tables: Problem) -> Array:
     """Penalties at the start: a share of the price scale over the mean limit."""
-    limit = jnp.where(problem.active, problem.mean_limit, 1)
-    return START_SHARE * price_scale(problem)[:, None] / limit
+    limit = jnp.where(tables.active, tables.mean_limit, 1)
+    return START_SHARE * price_scale(tables)[:, None] / limit
 
 
-def price_scale(problem: Problem) -> Float[Array, " f"]:
+def price_scale(tables: Problem) -> Float[Array, " f"]:
     """The size that prices may have, per feeder [currency/kW]; 1 if nothing costs.
 
     kappa for a peak, the cost of a kW for overload, the cost slope at the mean charger
     for its square, the spread of energy prices, the slope of smoothing at the mean
     limit.
     """
-    terms, mass = problem.terms, jnp.where(problem.active, problem.mass, 0)
-    power = jnp.max(mass * problem.mean_limit, axis=1)
+    terms, mass = tables.terms, jnp.where(tables.active, tables.mass, 0)
+    power = jnp.max(mass * tables.mean_limit, axis=1)
     spread = jnp.max(terms.energy) - jnp.min(terms.energy)
-    smoothing = terms.epsilon * jnp.max(problem.mean_limit) / problem.unit_scale
+    smoothing = terms.epsilon * jnp.max(tables.mean_limit) / tables.unit_scale
     scale = terms.kappa + terms.linear + 0.1 * terms.quadratic * power
     scale = scale + spread + smoothing
     largest = jnp.max(scale)
@@ -93,43 +96,61 @@ def price_scale(problem: Problem) -> Float[Array, " f"]:
 
 def begin(problem: Problem, energy: Array, price: Float[Array, "f t"]) -> AdmmState:
     """The state that goes on from a feasible schedule and prices."""
-    rho = start_rho(problem)
     load = loads(problem.fleet, energy, price)
+    dual, rho = _begin(problem.tables, price)
     zero = jnp.zeros((), jnp.int32)
-    shadow = jnp.zeros_like(problem.fleet.lower)
-    state = AdmmState(energy, shadow, load, price / rho, rho, zero)
-    warm = adapt(problem, state, rho)
-    return jax.tree.map(lambda w, s: jnp.where(jnp.any(price != 0), w, s), warm, state)
+    return AdmmState(energy, problem.fleet.no_shadow(), load, dual, rho, zero)
 
 
-def adapt(problem: Problem, state: AdmmState, least: Float[Array, "f t"]) -> AdmmState:
+@jax.jit
+def _begin(tables: Problem, price):
+    """Scaled duals and penalties from prices; penalties of the start if all are 0."""
+    rho = start_rho(tables)
+    dual, adapted = _adapted(tables, price, rho)
+    warm = jnp.any(price != 0)
+    return jnp.where(warm, dual, price / rho), jnp.where(warm, adapted, rho)
+
+
+def adapt(problem: Problem, state: AdmmState) -> AdmmState:
     """Penalties from the present prices; the prices stay."""
-    limit = jnp.where(problem.active, problem.mean_limit, 1)
-    spread = jnp.abs(state.price - problem.terms.energy)
+    least = start_rho(problem.tables)
+    dual, rho = _adapted(problem.tables, state.price, least)
+    return eqx.tree_at(lambda s: (s.dual, s.rho), state, (dual, rho))
+
+
+@jax.jit
+def _adapted(tables: Problem, price, least):
+    """Scaled duals and penalties, in proportion to the prices."""
+    limit = jnp.where(tables.active, tables.mean_limit, 1)
+    spread = jnp.abs(price - tables.terms.energy)
     rho = jnp.maximum(spread / (PRICE_SHARE * limit), LEAST_SHARE * least)
-    return eqx.tree_at(
-        lambda s: (s.rho, s.dual), state, (rho, state.dual * state.rho / rho)
-    )
+    return price / rho, rho
 
 
-def step(problem: Problem, state: AdmmState) -> tuple[AdmmState, Array, Array]:
-    """One iteration; also u itself and its load, which are feasible."""
-    mass = jnp.where(problem.active, problem.mass, 1)
-    target = state.load + mass * state.dual
-    weight = state.rho / mass
-    copies, _ = prox(problem.terms, target, weight, problem.active)
-    dual = jnp.where(problem.active, (target - copies) / mass, 0)
+def step(problem: Problem, state: AdmmState, energy: Any = None):
+    """One iteration.
 
+    Arguments:
+        problem: packed problem.
+        state: its arrays are not to be used any more.
+        energy: an array that u, which is feasible, is written over; None leaves it out.
+
+    Returns:
+        the state, u, and the load of u.
+    """
     fleet = problem.fleet
+    dual, tables = _feeders(problem.tables, state.load, state.dual, state.rho)
+    shift, gain, elsewhere = tables
     tables = (
-        flat(state.dual - 2 * dual, fleet),
+        flat(shift, fleet),
         flat(dual, fleet),
-        flat(1 / state.rho, fleet, jnp.mean(1 / state.rho)),
+        flat(gain, fleet, elsewhere),
         problem.terms.epsilon,
         empty_row(fleet, state.load),
     )
-    (total, relaxed_total), (energy, relaxed, shadow) = over_devices(
-        fleet, _respond, tables, state.relaxed, state.shadow
+    old = (state.relaxed,) if energy is None else (state.relaxed, energy)
+    (total, relaxed_total), (relaxed, *energies, shadow) = over_devices(
+        fleet, _respond, tables, state.shadow, old=old
     )
     state = AdmmState(
         relaxed=relaxed,
@@ -139,11 +160,21 @@ def step(problem: Problem, state: AdmmState) -> tuple[AdmmState, Array, Array]:
         rho=state.rho,
         iteration=state.iteration + 1,
     )
-    return state, energy, unflat(total, state.load)
+    return state, energies[0] if energies else None, unflat(total, state.load)
 
 
-def _respond(fleet: FleetBatch, tables, relaxed, guess):
-    """u and the next u^ of all vehicles, and their loads."""
+@jax.jit
+def _feeders(tables: Problem, load, dual, rho):
+    """The next y; what it shifts v by, the gains, and the gain of no feeder."""
+    mass = jnp.where(tables.active, tables.mass, 1)
+    target = load + mass * dual
+    copies, _ = prox(tables.terms, target, rho / mass, tables.active)
+    after = jnp.where(tables.active, (target - copies) / mass, 0)
+    return after, (dual - 2 * after, 1 / rho, jnp.mean(1 / rho))
+
+
+def _respond(fleet: FleetBatch, tables, guess, relaxed, *energy):
+    """The next u^, and u where it has a place, of all vehicles; their loads."""
     shift, lift, gain, epsilon, empty = tables
 
     def projection(block, before):
@@ -152,7 +183,7 @@ def _respond(fleet: FleetBatch, tables, relaxed, guess):
 
     shadow = fleet_shadows(fleet, projection, (relaxed,), guess)
 
-    def block_step(totals, block, before, shadow):
+    def block_step(totals, block, shadow, before, *_):
         cell = block.cell()
         energy = projection(block, before).energy(shadow)
         center = before + shift[cell]
@@ -163,9 +194,8 @@ def _respond(fleet: FleetBatch, tables, relaxed, guess):
             add_load(total, block, energy),
             add_load(relaxed_total, block, after),
         )
-        return totals, (energy, after)
+        return totals, (after, energy)[: len(old)]
 
-    totals, (energy, after) = over_blocks(
-        fleet, block_step, (empty, empty), relaxed, shadow
-    )
-    return totals, (energy, after, shadow)
+    old = (relaxed, *energy)
+    totals, outputs = over_blocks(fleet, block_step, (empty, empty), shadow, old=old)
+    return totals, (*outputs, shadow)

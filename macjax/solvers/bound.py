@@ -12,12 +12,14 @@ With a smoothing term the response is continuous and its shadow price real. This
 steers the solver; the word is the certificate's.
 """
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from macjax._numerics import wide_float, wide_sum
 from macjax.fleet.blocks import over_blocks, over_devices
 from macjax.fleet.operators import flat
+from macjax.fleet.packing import FleetBatch
 from macjax.objectives.dual_prices import clip_prices, unused_price
 from macjax.objectives.feeder import conjugate
 from macjax.sets.soc_tube import SocTube, behind, shadow_prices, shadow_ranks
@@ -34,16 +36,34 @@ def dual_bound(problem: Problem, price: Float[Array, "f t"]):
     Returns:
         bound [currency], prices [currency/kW].
     """
-    terms = problem.terms
-    price = clip_prices(terms, unused_price(terms, price, problem.active))
-    feeders = -wide_sum(conjugate(terms, price))
+    feeders, price = _feeder_bound(problem.tables, price)
     return feeders + vehicle_cost(problem, price), price
+
+
+@jax.jit
+def _feeder_bound(tables: Problem, price):
+    """- sum_f g_f* at prices moved into its domain, and these."""
+    terms = tables.terms
+    price = clip_prices(terms, unused_price(terms, price, tables.active))
+    return -wide_sum(conjugate(terms, price)), price
 
 
 def vehicle_cost(problem: Problem, price: Float[Array, "f t"]) -> Array:
     """Sum over vehicles of the cost of their best response to the prices [currency]."""
-    row = flat(price, problem.fleet)
-    return (_smooth_cost if problem.smooth else _linear_cost)(problem, row)
+    fleet, row = problem.fleet, flat(price, problem.fleet)
+    if problem.smooth:
+        given = row, problem.terms.epsilon
+        return over_devices(fleet, _smooth_cost, given)[0]
+    return over_devices(fleet, _linear_cost, _ranked(row))[0]
+
+
+@jax.jit
+def _ranked(row):
+    """Prices of the cells, sorted, the rank of each, and that of 0."""
+    levels = jnp.sort(row)
+    rank = jnp.searchsorted(levels, row).astype(row.dtype)
+    end_rank = jnp.searchsorted(levels, jnp.zeros((), row.dtype)).astype(row.dtype)
+    return row, levels, rank, end_rank
 
 
 def _path_cost(block, theta):
@@ -54,13 +74,11 @@ def _path_cost(block, theta):
     return fall * (lower + upper)
 
 
-def _linear_cost(problem: Problem, row: Array) -> Array:
-    levels = jnp.sort(row)
-    rank = jnp.searchsorted(levels, row).astype(row.dtype)
-    end_rank = jnp.searchsorted(levels, jnp.zeros((), row.dtype)).astype(row.dtype)
+def _linear_cost(fleet: FleetBatch, tables):
+    """Cost of all vehicles without a smoothing term."""
+    row, levels, rank, end_rank = tables
 
-    def block_cost(tables, block):
-        row, levels, rank, end_rank = tables
+    def block_cost(block):
         cell, limit = block.cell(), block.limit()
         ranks = rank[cell]
 
@@ -76,12 +94,14 @@ def _linear_cost(problem: Problem, row: Array) -> Array:
         gain = jnp.minimum(0, row[cell] - theta[:, None])
         return jnp.sum(limit * gain, axis=1) + _path_cost(block, theta)
 
-    return _summed(problem, block_cost, (row, levels, rank, end_rank))
+    return _summed(fleet, block_cost)
 
 
-def _smooth_cost(problem: Problem, row: Array) -> Array:
-    def block_cost(tables, block):
-        row, epsilon = tables
+def _smooth_cost(fleet: FleetBatch, tables):
+    """Cost of all vehicles with one."""
+    row, epsilon = tables
+
+    def block_cost(block):
         cell, limit = block.cell(), block.limit()
         price = row[cell]
         scale = jnp.where(block.scale > 0, block.scale, 1)
@@ -107,16 +127,13 @@ def _smooth_cost(problem: Problem, row: Array) -> Array:
         gain = energy * (bend * energy / 2 - margin)
         return jnp.sum(gain, axis=1) + _path_cost(block, theta)
 
-    return _summed(problem, block_cost, (row, problem.terms.epsilon))
+    return _summed(fleet, block_cost)
 
 
-def _summed(problem: Problem, block_cost, tables) -> Array:
+def _summed(fleet: FleetBatch, block_cost):
     """Sum of a cost per battery energy of the feeder, over all pieces [currency]."""
 
-    def work(fleet, tables):
-        def add(cost, block):
-            return cost + wide_sum(block.scale * block_cost(tables, block)), None
+    def add(cost, block):
+        return cost + wide_sum(block.scale * block_cost(block)), None
 
-        return over_blocks(fleet, add, jnp.zeros((), wide_float()))
-
-    return over_devices(problem.fleet, work, tables)[0]
+    return over_blocks(fleet, add, jnp.zeros((), wide_float()))

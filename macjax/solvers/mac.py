@@ -10,6 +10,7 @@ if the gap stands still the iteration goes back to ADMM for a while.
 """
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -24,10 +25,12 @@ from macjax._compile import Ahead
 from macjax._numerics import wide_sum
 from macjax._status import Status
 from macjax.fleet.blocks import like_settled, over_blocks, over_devices, settled
-from macjax.fleet.operators import loads, project
+from macjax.fleet.operators import loads, project, weighted_squares
+from macjax.fleet.packing import FleetBatch
 from macjax.objectives.feeder import value
 from macjax.solvers import admm, newton
 from macjax.solvers.bound import dual_bound
+from macjax.solvers.flow import call, select
 from macjax.solvers.problem import Problem
 
 Energy = Float[Array, "b k s v"]
@@ -46,63 +49,72 @@ RETRY = 0.2  # each return starts Newton with this share of the last first stret
 @jax.jit
 def feasible_start(problem: Problem, energy: Energy) -> Energy:
     """The nearest schedule that serves every trip."""
+    return over_devices(problem.fleet, _nearest, None, energy)[1]
 
+
+def _nearest(fleet: FleetBatch, _, energy):
     def block_start(_, block, before):
         return None, project(block, before, jnp.ones_like(before), 0.0)[0]
 
-    def work(fleet, _, energy):
-        return over_blocks(fleet, block_start, None, energy)
-
-    return over_devices(problem.fleet, work, None, energy)[1]
+    return over_blocks(fleet, block_start, None, energy)
 
 
 @jax.jit
 def evaluate(problem: Problem, energy: Energy, load, price):
     """Objective of a schedule with its load, lower bound and its prices."""
     bound, price = dual_bound(problem, price)
-    # Chargers on no feeder leave no trace in the loads.
-    whole = jnp.all(jnp.isfinite(energy))
-    cost = jnp.where(whole, objective(problem, energy, load), jnp.nan)
-    return cost, bound, price
+    squares = weighted_squares(problem.fleet, energy)
+    return _objective(problem.tables, load, squares), bound, price
 
 
-def objective(problem: Problem, energy: Energy, load) -> Array:
-    """sum_f g_f(load) + smoothing [currency]."""
-    total = wide_sum(value(problem.terms, load))
-    if problem.smooth:
-        squares = jnp.sum(energy**2, axis=2) * problem.fleet.weight
-        total += wide_sum(problem.terms.epsilon / 2 * squares)
-    return total
+@jax.jit
+def _objective(tables: Problem, load, squares) -> Array:
+    """sum_f g_f(load) + epsilon / 2 sum w u^2 [currency]; NaN if some u is none."""
+    total = wide_sum(value(tables.terms, load))
+    # Chargers on no feeder leave no trace in the loads, but in the squares.
+    whole = jnp.isfinite(squares)
+    smoothing = tables.terms.epsilon.astype(squares.dtype) / 2 * squares
+    return jnp.where(whole, total + smoothing, jnp.nan)
 
 
 @jax.jit
 def admm_start(problem: Problem, energy: Energy, price) -> admm.AdmmState:
     """ADMM state from a schedule and prices."""
+    if problem.fleet.in_chunks:
+        energy = energy.copy()  # iterations write over it
     return settled(problem.fleet, admm.begin(problem, energy, price))
 
 
-@jax.jit
+@functools.partial(jax.jit, donate_argnums=1)
 def admm_chunk(problem: Problem, state: admm.AdmmState, iterations):
-    """Adapt the penalties, iterate, and give state, schedule and its load."""
-    least = admm.start_rho(problem)
-    adapted = admm.adapt(problem, state, least)
+    """Adapt the penalties, iterate, and give state, schedule and its load.
+
+    The state that is given is written over.
+    """
+    fleet, adapted = problem.fleet, admm.adapt(problem, state)
     first = state.iteration == 0
-    state = jax.tree.map(lambda a, s: jnp.where(first, s, a), adapted, state)
+    dual, rho = select(
+        fleet, first, (state.dual, state.rho), (adapted.dual, adapted.rho)
+    )
+    state = eqx.tree_at(lambda s: (s.dual, s.rho), state, (dual, rho))
+    if fleet.in_chunks:
+        for _ in range(int(iterations) - 1):
+            state, _, _ = admm.step(problem, state)
+        return admm.step(problem, state, np.zeros_like(state.relaxed))
 
     def body(_, carry):
-        return admm.step(problem, carry[0])
+        return admm.step(problem, *carry[:2])
 
-    start = (state, state.relaxed, state.load)
-    return settled(problem.fleet, jax.lax.fori_loop(0, iterations, body, start))
+    start = (state, jnp.zeros_like(state.relaxed), state.load)
+    return settled(fleet, jax.lax.fori_loop(0, iterations, body, start))
 
 
 @jax.jit
-def newton_start(problem: Problem, state: admm.AdmmState, energy, load, stretch):
-    """State of the Newton phase from that of ADMM and its schedule."""
-    gain = stretch.astype(load.dtype) / state.rho
-    damping = jnp.full((), 1e-2, load.dtype)
-    start = newton.ProximalState(energy, state.shadow, load, state.price, gain, damping)
-    return settled(problem.fleet, start)
+def newton_tables(problem: Problem, rho, dual, stretch):
+    """Prices, gains and damping at the start of the Newton phase."""
+    gain = stretch.astype(rho.dtype) / rho
+    tables = rho * dual, gain, jnp.full((), 1e-2, rho.dtype)
+    return settled(problem.fleet, tables)
 
 
 @jax.jit
@@ -211,6 +223,7 @@ class Run:
         count = jnp.asarray(iterations, jnp.int32)
         if self.chunks == 1:  # it goes on, and Newton comes in sight
             self._compile_newton()
+        self.energy = None  # unless it is the best, its memory is free now
         self.state, self.energy, self.load = self._call(admm_chunk, self.state, count)
         self.price = self.state.price
         self.iteration += iterations
@@ -276,10 +289,9 @@ class Run:
 
     def _start_newton(self) -> None:
         self.phase, self.waited, self.factor = "newton", 0, 1.0
-        stretch = jnp.asarray(self.stretch)
-        self.state = self._call(
-            newton_start, self.state, self.energy, self.load, stretch
-        )
+        state, stretch = self.state, jnp.asarray(self.stretch)
+        tables = self._call(newton_tables, state.rho, state.dual, stretch)
+        self.state = newton.ProximalState(self.energy, state.shadow, self.load, *tables)
 
     def _return_to_admm(self) -> None:
         self.phase, self.waited, self.chunks = "admm", 0, 0
@@ -287,10 +299,15 @@ class Run:
         self.state = self._call(admm_start, self.best_energy, self.best_price)
 
     def _call(self, program, *args):
+        """Call a program; for a fleet in chunks the host runs its loops."""
+        if self.problem.fleet.in_chunks:
+            return call(program, self.problem, *args)
         return self.ahead.call(program, self.problem, *args)
 
     def _compile_admm(self, energy: Energy, price) -> None:
         """Begin to compile all that comes before Newton, what takes longest first."""
+        if self.problem.fleet.in_chunks:
+            return
         problem, count = self.problem, jnp.asarray(CHUNK, jnp.int32)
         state = _like_new(problem, admm_start, energy, price)
         self.ahead.begin(admm_chunk, problem, state, count)
@@ -301,12 +318,16 @@ class Run:
 
     def _compile_newton(self) -> None:
         """Begin to compile the Newton phase."""
+        if self.problem.fleet.in_chunks:
+            return
         problem, count = self.problem, jnp.asarray(newton.NEWTON_STEPS, jnp.int32)
-        start = (self.state, self.energy, self.load, jnp.asarray(self.stretch))
-        state = _like_new(problem, newton_start, *start)
+        rho, stretch = self.state.rho, jnp.asarray(self.stretch)
+        tables = _like_new(problem, newton_tables, rho, rho, stretch)
+        state = self.energy, self.state.shadow, self.load, *tables
+        state = newton.ProximalState(*state)
         factor = jnp.asarray(self.factor)
         self.ahead.begin(proximal_step, problem, state, count, factor)
-        self.ahead.begin(newton_start, problem, *start)
+        self.ahead.begin(newton_tables, problem, rho, rho, stretch)
 
     @property
     def stalled(self) -> bool:

@@ -44,6 +44,7 @@ from macjax.objectives.sensitivity import (
     prox_derivative,
 )
 from macjax.sets.soc_tube import behind
+from macjax.solvers.flow import choose, select, while_loop
 from macjax.solvers.problem import Problem
 
 NEWTON_STEPS = 10
@@ -83,7 +84,6 @@ class Evaluation(NamedTuple):
     gradient: Float[Array, "f t"]
     norm: Float[Array, ""]
     load: Float[Array, "f t"]
-    energy: Float[Array, "b k s v"]
     shadow: Float[Array, "b k v"]
     derivative: ProxDerivative
 
@@ -104,50 +104,59 @@ class Curvature(NamedTuple):
 
 def evaluate(problem: Problem, state: ProximalState, price: Array, guess) -> Evaluation:
     """psi and its gradient at a price table; `guess` are shadow prices near by."""
-    mass = jnp.where(problem.active, problem.mass, 1)
-    tau = mass * state.gain
-    target = state.load + tau * price
-    copies, theta = prox(problem.terms, target, 1 / tau, problem.active)
-    derivative = prox_derivative(problem.terms, target, 1 / tau, problem.active, theta)
     fleet = problem.fleet
-    tables = (
-        flat(price, fleet),
-        flat(state.gain, fleet, jnp.mean(state.gain)),
-        problem.terms.epsilon,
-        empty_row(fleet, price),
-    )
-    (total, distance), (energy, shadow) = over_devices(
+    tables = (*_vehicle_tables(problem, state, price), empty_row(fleet, price))
+    (total, distance), shadow = over_devices(
         fleet, _respond, tables, state.energy, guess
     )
     load = unflat(total, price)
-    gradient = jnp.where(problem.active, load - copies, 0)
+    given = state.load, state.gain, price, load, distance
+    merit, gradient, norm, derivative = _judge(problem.tables, *given)
+    return Evaluation(price, merit, gradient, norm, load, shadow, derivative)
+
+
+def _vehicle_tables(problem: Problem, state: ProximalState, price):
+    """What the vehicles answer to: prices and gains of the cells, smoothing."""
+    gain = flat(state.gain, problem.fleet, jnp.mean(state.gain))
+    return flat(price, problem.fleet), gain, problem.terms.epsilon
+
+
+@jax.jit
+def _judge(tables: Problem, load_before, gain, price, load, distance):
+    """psi, its gradient and the norm of this, and the derivative of the prox."""
+    active, terms = tables.active, tables.terms
+    tau = jnp.where(active, tables.mass, 1) * gain
+    target = load_before + tau * price
+    copies, theta = prox(terms, target, 1 / tau, active)
+    derivative = prox_derivative(terms, target, 1 / tau, active, theta)
+    gradient = jnp.where(active, load - copies, 0)
     # An exact limit may be left by a rounding; it counts 0 here.
-    feeders = value(problem.terms, copies)
+    feeders = value(terms, copies)
     merit = wide_sum(jnp.where(jnp.isfinite(feeders), feeders, 0))
-    merit += wide_sum(jnp.where(problem.active, price * gradient, 0))
-    moved = jnp.where(problem.active, (copies - state.load) ** 2 / tau, 0)
+    merit += wide_sum(jnp.where(active, price * gradient, 0))
+    moved = jnp.where(active, (copies - load_before) ** 2 / tau, 0)
     merit += wide_sum(moved) / 2
-    return Evaluation(
-        price=price,
-        merit=merit + distance,
-        gradient=gradient,
-        norm=jnp.sqrt(jnp.sum(gradient**2 / tau)),
-        load=load,
-        energy=energy,
-        shadow=shadow,
-        derivative=derivative,
-    )
+    norm = jnp.sqrt(jnp.sum(gradient**2 / tau))
+    return merit + distance, gradient, norm, derivative
 
 
-def _respond(fleet: FleetBatch, tables, energy, guess):
-    """u(pi) of all vehicles, their load, and the distance term of psi."""
-    row, gain, epsilon, empty = tables
+def _projection(tables):
+    """The projection of u^k - g pi, for a block and its u^k."""
+    row, gain, epsilon = tables
 
-    def projection(block, before):
+    def projection(block: FleetBatch, before) -> Projection:
         cell = block.cell()
         g = gain[cell]
         return Projection.of(block, before - g * row[cell], g, epsilon)
 
+    return projection
+
+
+def _respond(fleet: FleetBatch, tables, energy, guess):
+    """Shadow prices of u(pi), the load of u(pi), and the distance term of psi."""
+    *tables, empty = tables
+    _, gain, epsilon = tables
+    projection = _projection(tables)
     shadow = fleet_shadows(fleet, projection, (energy,), guess)
 
     def block_step(carry, block, before, shadow):
@@ -157,11 +166,27 @@ def _respond(fleet: FleetBatch, tables, energy, guess):
         moved = jnp.sum(square, axis=1) * block.scale
         smooth = epsilon * block.weight * jnp.sum(after**2, axis=1)
         distance += wide_sum(moved + smooth) / 2
-        return (add_load(total, block, after), distance), after
+        return (add_load(total, block, after), distance), None
 
     start = (empty, jnp.zeros((), wide_float()))
-    sums, after = over_blocks(fleet, block_step, start, energy, shadow)
-    return sums, (after, shadow)
+    sums, _ = over_blocks(fleet, block_step, start, energy, shadow)
+    return sums, shadow
+
+
+def schedule(problem: Problem, state: ProximalState, at: Evaluation) -> Array:
+    """u(pi) of an evaluation [kWh]."""
+    tables = _vehicle_tables(problem, state, at.price)
+    items = state.energy, at.shadow
+    return over_devices(problem.fleet, _schedule, tables, *items)[1]
+
+
+def _schedule(fleet: FleetBatch, tables, energy, shadow):
+    projection = _projection(tables)
+
+    def block_schedule(_, block, before, shadow):
+        return None, projection(block, before).energy(shadow)
+
+    return over_blocks(fleet, block_schedule, None, energy, shadow)
 
 
 def _over_run(values, joined):
@@ -185,12 +210,10 @@ def _over_run(values, joined):
     return whole
 
 
-def _block_curvature(block: FleetBatch, energy, shadow, gain, epsilon) -> Curvature:
-    limit = block.limit()
-    bend = epsilon * block.weight / jnp.where(block.scale > 0, block.scale, 1)
-    gain = gain[block.cell()]
-    gain = gain / (1 + bend[:, None] * gain)
-    inside = jnp.where((energy > 0) & (energy < limit), gain, 0)
+def _block_curvature(block: FleetBatch, projection: Projection, shadow) -> Curvature:
+    energy = projection.energy(shadow)
+    within = (energy > 0) & (energy < projection.limit)
+    inside = jnp.where(within, projection.gain, 0)
     joined = (shadow == behind(shadow, block.last)) & ~block.last
 
     def backward(after, piece):
@@ -213,79 +236,100 @@ def _block_curvature(block: FleetBatch, energy, shadow, gain, epsilon) -> Curvat
 def curvature(problem: Problem, state: ProximalState, at: Evaluation):
     """J of all vehicles at an evaluation, and the diagonal of A J A'."""
     fleet = problem.fleet
-    tables = (
-        flat(state.gain, fleet, jnp.mean(state.gain)),
-        problem.terms.epsilon,
-        empty_row(fleet, state.gain),
-    )
-
-    def work(fleet, tables, energy, shadow):
-        gain, epsilon, empty = tables
-
-        def block_curve(diagonal, block, energy, shadow):
-            curve = _block_curvature(block, energy, shadow, gain, epsilon)
-            own = curve.gain * (1 - curve.gain * curve.share[:, None])
-            return add_load(diagonal, block, own), curve
-
-        return over_blocks(fleet, block_curve, empty, energy, shadow)
-
-    diagonal, curve = over_devices(fleet, work, tables, at.energy, at.shadow)
+    tables = (*_vehicle_tables(problem, state, at.price), empty_row(fleet, at.price))
+    items = state.energy, at.shadow
+    diagonal, curve = over_devices(fleet, _curvature, tables, *items)
     return curve, unflat(diagonal, state.gain)
+
+
+def _curvature(fleet: FleetBatch, tables, energy, shadow):
+    *tables, empty = tables
+    projection = _projection(tables)
+
+    def block_curve(diagonal, block, before, shadow):
+        curve = _block_curvature(block, projection(block, before), shadow)
+        own = curve.gain * (1 - curve.gain * curve.share[:, None])
+        return add_load(diagonal, block, own), curve
+
+    return over_blocks(fleet, block_curve, empty, energy, shadow)
 
 
 def apply_curvature(problem: Problem, curve: Curvature, direction: Array) -> Array:
     """A J A' p."""
     fleet = problem.fleet
-
-    def work(fleet, tables, curve):
-        row, empty = tables
-
-        def block_product(total, block, curve):
-            p = row[block.cell()]
-            moment = _over_run(jnp.sum(curve.gain * p, axis=1), curve.joined)
-            mean = moment * curve.share
-            moved = curve.gain * (p - mean[:, None])
-            return add_load(total, block, moved), None
-
-        return over_blocks(fleet, block_product, empty, curve)
-
     tables = (flat(direction, fleet), empty_row(fleet, direction))
-    total, _ = over_devices(fleet, work, tables, curve)
-    return unflat(total, direction)
+    return unflat(over_devices(fleet, _product, tables, curve)[0], direction)
+
+
+def _product(fleet: FleetBatch, tables, curve):
+    row, empty = tables
+
+    def block_product(total, block, curve):
+        p = row[block.cell()]
+        moment = _over_run(jnp.sum(curve.gain * p, axis=1), curve.joined)
+        mean = moment * curve.share
+        return add_load(total, block, curve.gain * (p - mean[:, None])), None
+
+    return over_blocks(fleet, block_product, empty, curve)
+
+
+class _Cg(NamedTuple):
+    """Conjugate gradients: the solution so far, and what the next step needs."""
+
+    x: Float[Array, "f t"]
+    residual: Float[Array, "f t"]
+    search: Float[Array, "f t"]
+    rho: Float[Array, ""]
+    steps: Int[Array, ""]
 
 
 def newton_direction(problem: Problem, state: ProximalState, at: Evaluation, damping):
     """Solve (A J A' + D + regularisation) d = gradient by preconditioned CG."""
-    mass = jnp.where(problem.active, problem.mass, 1)
-    tau = mass * state.gain
-    curve, diagonal = curvature(problem, state, at)
-    derivative = at.derivative
-    diagonal = diagonal + tau * (derivative.diagonal + derivative.common)
-    diagonal = jnp.where(problem.active, diagonal + LEAST_CURVATURE * tau, 1)
+    tables = problem.tables
+    curve, own = curvature(problem, state, at)
+    diagonal, tau = _diagonal(tables, own, state.gain, at.derivative)
+    start = _cg_start(at.gradient, diagonal)
+    least = CG_DROP * start.rho
 
-    def product(p):
-        curved = apply_curvature(problem, curve, p)
-        curved += apply_prox_derivative(derivative, tau * p)
-        return jnp.where(problem.active, curved + damping * diagonal * p, p)
+    def goes_on(cg: _Cg) -> Bool[Array, ""]:
+        return (cg.steps < CG_STEPS) & (cg.rho > least)
 
-    def keep_going(carry):
-        _, residual, _, rho, n = carry
-        return (n < CG_STEPS) & (rho > CG_DROP * rho0)
+    def cg_step(cg: _Cg) -> _Cg:
+        curved = apply_curvature(problem, curve, cg.search)
+        metric = at.derivative, tau, damping, diagonal
+        return _cg_step(tables.active, metric, curved, cg)
 
-    def cg_step(carry):
-        x, residual, p, rho, n = carry
-        q = product(p)
-        alpha = rho / jnp.sum(p * q)
-        x, residual = x + alpha * p, residual - alpha * q
-        z = residual / diagonal
-        rho_next = jnp.sum(residual * z)
-        return x, residual, z + rho_next / rho * p, rho_next, n + 1
+    end = while_loop(problem.fleet, goes_on, cg_step, start)
+    return end.x, end.steps
 
-    z = at.gradient / diagonal
-    rho0 = jnp.sum(at.gradient * z)
-    start = (jnp.zeros_like(z), at.gradient, z, rho0, jnp.zeros((), jnp.int32))
-    x, _, _, _, n = jax.lax.while_loop(keep_going, cg_step, start)
-    return x, n
+
+@jax.jit
+def _diagonal(tables: Problem, own, gain, derivative: ProxDerivative):
+    """Diagonal of the Hessian, regularised, and tau."""
+    tau = jnp.where(tables.active, tables.mass, 1) * gain
+    diagonal = own + tau * (derivative.diagonal + derivative.common)
+    return jnp.where(tables.active, diagonal + LEAST_CURVATURE * tau, 1), tau
+
+
+@jax.jit
+def _cg_start(gradient, diagonal) -> _Cg:
+    z = gradient / diagonal
+    rho = jnp.sum(gradient * z)
+    return _Cg(jnp.zeros_like(z), gradient, z, rho, jnp.zeros((), jnp.int32))
+
+
+@jax.jit
+def _cg_step(active, metric, curved, cg: _Cg) -> _Cg:
+    """One step, from A J A' times the search direction."""
+    derivative, tau, damping, diagonal = metric
+    x, residual, p, rho, n = cg
+    curved += apply_prox_derivative(derivative, tau * p)
+    q = jnp.where(active, curved + damping * diagonal * p, p)
+    alpha = rho / jnp.sum(p * q)
+    x, residual = x + alpha * p, residual - alpha * q
+    z = residual / diagonal
+    rho_next = jnp.sum(residual * z)
+    return _Cg(x, residual, z + rho_next / rho * p, rho_next, n + 1)
 
 
 class _Inner(NamedTuple):
@@ -329,25 +373,37 @@ def proximal_step(
     def step(inner: _Inner) -> _Inner:
         return _inner_step(problem, state, inner, most_steps)
 
-    shapes = jax.eval_shape(evaluate, problem, state, state.price, state.shadow)
-    blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-    zero = jnp.zeros((), jnp.int32)
-    start = _Inner(
-        at=blank._replace(price=state.price, shadow=state.shadow),
-        direction=jnp.zeros_like(state.price),
-        length=jnp.zeros((), state.price.dtype),
-        first=blank.norm,
+    fleet, start = problem.fleet, _start(problem, state)
+    end = while_loop(fleet, lambda inner: ~inner.done, step, start)
+    at = end.at
+    energy = schedule(problem, state, at)
+    state = ProximalState(energy, at.shadow, at.load, at.price, state.gain, end.damping)
+    return state, Report(end.newton, end.products, end.first, at.norm)
+
+
+def _start(problem: Problem, state: ProximalState) -> _Inner:
+    """Nothing evaluated yet: the first trial is of no length."""
+    table, zero = jnp.zeros_like(state.price), jnp.zeros((), jnp.int32)
+    norm = jnp.zeros((), table.dtype)
+    at = Evaluation(
+        price=state.price,
+        merit=jnp.zeros((), wide_float()),
+        gradient=table,
+        norm=norm,
+        load=state.load,
+        shadow=state.shadow,
+        derivative=ProxDerivative(table, jnp.zeros(table.shape, bool), table),
+    )
+    return _Inner(
+        at=at,
+        direction=table,
+        length=norm,
+        first=norm,
         newton=zero,
         products=zero,
         damping=jnp.minimum(state.damping, 0.3),
         done=jnp.zeros((), bool),
     )
-    end = jax.lax.while_loop(lambda inner: ~inner.done, step, start)
-    at = end.at
-    state = ProximalState(
-        at.energy, at.shadow, at.load, at.price, state.gain, end.damping
-    )
-    return state, Report(end.newton, end.products, end.first, at.norm)
 
 
 def _inner_step(
@@ -365,7 +421,7 @@ def _inner_step(
     better = (new.merit > inner.at.merit) | (new.norm < 0.9 * inner.at.norm)
     taken = begins | better
     given_up = ~taken & (inner.length <= 0.5**HALVINGS)
-    at = jax.tree.map(lambda n, o: jnp.where(taken, n, o), new, inner.at)
+    at = select(problem.fleet, taken, new, inner.at)
     first = jnp.where(begins, new.norm, inner.first)
 
     full = taken & (inner.length == 1)
@@ -378,14 +434,14 @@ def _inner_step(
     unsolved = unsolved & (damping < 1)
     settled = taken | given_up
 
-    def turn(_):
+    def turn():
         return newton_direction(problem, state, at, damping)
 
-    def keep(_):
+    def keep():
         return inner.direction, jnp.zeros_like(inner.products)
 
     turns = settled & unsolved
-    direction, products = jax.lax.cond(turns, turn, keep, None)
+    direction, products = choose(problem.fleet, turns, turn, keep)
     return _Inner(
         at=at,
         direction=direction,

@@ -1,7 +1,9 @@
 """The packed problem: a fleet, the feeder terms, and sums over each cell."""
 
+import dataclasses
+
 import equinox as eqx
-import jax.numpy as jnp
+import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
@@ -37,6 +39,11 @@ class Problem(eqx.Module):
         return self.mass > 0
 
     @property
+    def tables(self) -> "Problem":
+        """The problem without the fleet."""
+        return dataclasses.replace(self, fleet=None)
+
+    @property
     def dtype(self):
         """dtype of the solve."""
         return self.mass.dtype
@@ -62,21 +69,17 @@ def build_problem(fleet: Fleet, data: FeederTermsData, dtype) -> Problem:
     terms = FeederTerms(**{k: padded(v) for k, v in data._asdict().items()})
     table = np.zeros((fleet.table_feeders, fleet.slots), dtype)
     table = put_whole(table, fleet.batch.mesh)
-    mass, mean_limit, unit_scale = _sums(fleet.batch, table)
+    in_chunks = fleet.batch.in_chunks
+    mass, mean_limit = (cell_sums if in_chunks else _cell_sums)(fleet.batch, table)
     return Problem(
         fleet=fleet.batch,
         terms=terms,
         mass=mass,
         mean_limit=mean_limit,
-        unit_scale=unit_scale,
+        unit_scale=put_whole(np.asarray(fleet.unit_scale, dtype), fleet.batch.mesh),
         smooth=bool(data.epsilon > 0),
     )
 
 
 # Outside of jit each scan would be compiled anew in each solve.
-@eqx.filter_jit
-def _sums(fleet: FleetBatch, table):
-    """mass, mean_limit and unit_scale of a `Problem`."""
-    mass, mean_limit = cell_sums(fleet, table)
-    unit = jnp.max(fleet.scale / jnp.where(fleet.weight > 0, fleet.weight, 1))
-    return mass, mean_limit, jnp.where(unit > 0, unit, 1)
+_cell_sums = jax.jit(cell_sums)

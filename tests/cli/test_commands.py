@@ -95,7 +95,9 @@ def run(*arguments):
 def test_solve_hands_over_every_option(library, folder, tmp_path):
     before = saved(tmp_path, "before")
     options = "--gap 1e-4 --max-iterations 7 --time-limit 60 --on-infeasible drop"
-    options += " --dtype float32 --no-vehicle-to-grid --objective peak:5"
+    options += (
+        " --dtype float32 --device-memory 2 --no-vehicle-to-grid --objective peak:5"
+    )
     code = run("solve", folder, *options.split(), "--warm-start", before, "--quiet")
     assert code == 0
     calls = {name: (given, settings) for name, given, settings in library.calls}
@@ -109,6 +111,7 @@ def test_solve_hands_over_every_option(library, folder, tmp_path):
         "time_limit": 60.0,
         "on_infeasible": "drop",
         "dtype": "float32",
+        "device_memory": 2.0,
         "vehicle_to_grid": False,
         "warm_start": MAC,
         "progress": False,
@@ -313,6 +316,7 @@ def test_wrong_requests_end_with_2_and_a_report(
         ("solve", "x", "--gpa", "1"),
         ("solve", "x", "--gap", "small"),
         ("solve", "x", "--dtype", "float16"),
+        ("solve", "x", "--device-memory", "0"),
         *[("solve", "x", "--gap", value) for value in ("nan", "-1", "0", "inf")],
         ("certify", "x", "--gap", "nan"),
         ("compare", "x", "--gap", "-1e-3"),

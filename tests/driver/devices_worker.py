@@ -7,6 +7,7 @@ import json
 
 import jax
 import numpy as np
+from compared import numbers
 
 import macjax
 from macjax import FeederCapacity, PeakOverload, Smoothing
@@ -21,21 +22,6 @@ def count(event: str, seconds: float, **more) -> None:
     """Remember what XLA compiles."""
     if event == EVENT:
         COMPILED.append(str(more.get("fun_name")))
-
-
-def numbers(solution) -> dict:
-    """What is compared."""
-    return {
-        "status": str(solution.status),
-        "objective": solution.objective,
-        "lower_bound": solution.lower_bound,
-        "gap": solution.gap,
-        "iterations": solution.iterations,
-        "devices": solution.settings["devices"],
-        "prices": solution.price_table.ravel().tolist(),
-        "loads": solution.loads()["ev_kw"].tolist(),
-        "schedule": solution.plan.kw.tolist(),
-    }
 
 
 def on_each_count(scenario, devices) -> dict:
@@ -76,6 +62,12 @@ def certified(scenario, solution) -> dict:
     }
 
 
+def in_chunks(scenario, devices, memory: float) -> dict:
+    """The numbers of a solve with so little memory that the fleet does not fit."""
+    few = macjax.solve(scenario, gap=1e-4, devices=devices, device_memory=memory)
+    return certified(scenario, few) | {"in_chunks": few.settings["in_chunks"]}
+
+
 def main() -> None:
     """All solves, in one process so that programs are shared."""
     jax.monitoring.register_event_duration_secs_listener(count)
@@ -93,6 +85,9 @@ def main() -> None:
     for n in (1, 3):
         again = macjax.solve(scenario, gap=1e-4, warm_start=warm, devices=devices[:n])
         found[f"warm {n}"] = numbers(again)
+    for n in (1, 3):
+        memory = 0.4 * warm.settings["device_bytes"] / n / 2**30
+        found[f"chunks {n}"] = in_chunks(scenario, devices[:n], memory)
     objective = PeakOverload() + Smoothing(1e-3)
     narrow = macjax.solve(scenario, objective, dtype="float32", devices=devices[:3])
     found["smooth float32"] = certified(scenario, narrow)

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import jax
+from compared import numbers
 
 import macjax
 from macjax import EnergyCost, FeederCapacity, MacjaxError
@@ -24,18 +25,11 @@ FOUND: dict = {}
 
 def told(solution) -> dict:
     """What is compared."""
-    return {
-        "status": str(solution.status),
+    return numbers(solution) | {
         "message": solution.message,
-        "objective": solution.objective,
-        "lower_bound": solution.lower_bound,
-        "iterations": solution.iterations,
         "vehicles": len(solution.scenario.vehicles),
         "scheduled": int(solution.schedule()["vehicle_id"].nunique()),
-        "prices": solution.price_table.ravel().tolist(),
-        "loads": solution.loads()["ev_kw"].tolist(),
         "upgrade_cost": float(solution.upgrades()["upgrade_cost"].sum()),
-        "processes": solution.settings["processes"],
     }
 
 

@@ -120,7 +120,7 @@ SLOW = {"float32": pytest.mark.slow}  # programs of its own are compiled
 def test_resume_from_every_step(case, tmp_path, keep_all, monkeypatch):
     """ADMM, Newton and each ease of the search for hard limits."""
     hopeless = Ease(0.5, -1.0, 0.05)  # its search ends, but is never accepted
-    module = sys.modules["macjax.driver.solve"]  # the package names its function
+    module = sys.modules["macjax.driver.work"]  # the package names its function
     monkeypatch.setattr(module, "EASES", (hopeless, *EASES))
     scenario, objective, settings = CASES[case]()
     settings = {"gap": GAP} | settings

@@ -91,6 +91,17 @@ def test_a_solution_starts_a_solve_on_fewer_devices(found, count):
     assert warm["devices"] == count
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_chunks_on_devices_agree(found, count):
+    """A fleet that goes through the devices in chunks has the same result."""
+    one, chunks = found["counts"]["1"], found[f"chunks {count}"]
+    assert chunks["in_chunks"] and chunks["devices"] == count
+    assert chunks["status"] == "solved" and chunks["feasible"]
+    assert chunks["certified_gap"] <= GAP
+    for name in ("objective", "lower_bound"):
+        assert chunks[name] == pytest.approx(one[name], rel=GAP), name
+
+
 def test_float32_and_smoothing_on_three_devices(found):
     """As certified from the tables in float64."""
     told = found["smooth float32"]

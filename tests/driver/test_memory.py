@@ -1,6 +1,7 @@
 """A device that is too small: how much a solve takes, and what is said."""
 
 import sys
+import warnings
 
 import driver_cases
 import jax
@@ -36,8 +37,10 @@ def test_a_full_device_is_told_with_what_would_do(
 ):
     """Also when it fills up in the midst of a run; float32 is advice for float64."""
     monkeypatch.setattr(mac.Run, "step", raises(error))
-    with pytest.raises(macjax.MemoryShortError) as caught:
-        macjax.solve(street, dtype=dtype, gap=1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", macjax.MemoryShortWarning)
+        with pytest.raises(macjax.MemoryShortError) as caught:
+            macjax.solve(street, dtype=dtype, gap=1e-6)
     text = str(caught.value)
     assert "GiB" in text and dtype in text and "Scenario.subset" in text
     assert ("dtype='float32'" in text) == less
@@ -47,7 +50,7 @@ def test_a_full_device_is_told_with_what_would_do(
 def test_a_full_machine_is_told_while_packing(street, monkeypatch):
     """Before the fleet is packed its size is not known."""
     # The module; the package gives its name to the function.
-    module = sys.modules["macjax.driver.solve"]
+    module = sys.modules["macjax.driver.work"]
     full = raises(MemoryError("Unable to allocate 9 GiB"))
     monkeypatch.setattr(module, "pack", full)
     with pytest.raises(macjax.MemoryShortError, match="packed .Unable to allocate"):

@@ -21,7 +21,13 @@ from macjax.scenario.plan import Plan
 from macjax.solvers import admm
 from macjax.solvers.mac import feasible_start, fleet_load
 
-step = eqx.filter_jit(admm.step)
+
+@eqx.filter_jit
+def step(problem, state):
+    """An iteration that gives its schedule too."""
+    return admm.step(problem, state, jnp.zeros_like(state.relaxed))
+
+
 begin = eqx.filter_jit(admm.begin)
 
 
@@ -125,6 +131,18 @@ def test_adapting_keeps_the_prices():
     _, problem = packed(scenario_of(1), PeakOverload())
     state = begin(problem, random_energy(problem, 0), random_price(problem, 0))
     least = admm.start_rho(problem)
-    adapted = admm.adapt(problem, state, least)
+    adapted = admm.adapt(problem, state)
     np.testing.assert_allclose(adapted.price, state.price, rtol=1e-12)
     assert (adapted.rho >= admm.LEAST_SHARE * least * (1 - 1e-12)).all()
+
+
+def test_an_iteration_is_the_same_without_its_schedule():
+    """Leaving u out changes nothing else."""
+    _, problem = packed(scenario_of(1), PeakOverload())
+    state = begin(problem, random_energy(problem, 0), random_price(problem, 0))
+    one, _, load = step(problem, state)
+    other, none, same = eqx.filter_jit(admm.step)(problem, state)
+    assert none is None
+    np.testing.assert_allclose(same, load, rtol=1e-12)
+    np.testing.assert_allclose(other.relaxed, one.relaxed, atol=1e-12)
+    np.testing.assert_allclose(other.dual, one.dual, rtol=1e-12)
