@@ -10,8 +10,13 @@ import numpy as np
 from jax.sharding import Mesh
 
 from macjax._processes import Processes
-from macjax.fleet.budget import BLOCK_ARRAYS, chunk_blocks, needed_bytes
-from macjax.fleet.devices import first_device, fleet_mesh, own_devices
+from macjax.fleet.budget import (
+    BLOCK_ARRAYS,
+    BLOCK_SHARE,
+    chunk_blocks,
+    needed_bytes,
+)
+from macjax.fleet.devices import fleet_mesh, own_devices
 from macjax.fleet.lanes import Lanes
 
 BLOCK_STEP = 0.5  # size classes 1, 2, 3, 4, 6, 8, 12, ... of blocks
@@ -29,6 +34,22 @@ class BlockShape:
     lanes: int
     fill: float
 
+    def within(
+        self, memory: float, lane_bytes: int, processes: Processes
+    ) -> "BlockShape":
+        """The same with no more lanes than a share of the memory allows.
+
+        Arguments:
+            memory: bytes of the device.
+            lane_bytes: bytes of one number for each opportunity of a lane.
+            processes: that solve together; their blocks have one shape.
+        """
+        lanes = BLOCK_SHARE * memory / (BLOCK_ARRAYS * lane_bytes)
+        lanes = int(-processes.most(-min(lanes, self.lanes)))
+        # Rounded down coarsely: memory that is free differs a little each time.
+        step = max(2 ** max(lanes.bit_length() - 3, 0), min(self.lanes, GRAIN))
+        return dataclasses.replace(self, lanes=max(lanes // step, 1) * step)
+
 
 # A CPU: whole vectors, and few enough to stay in cache; scans over rows are cheap. An
 # accelerator works off one block at a time: short scans, and as many lanes as its
@@ -36,7 +57,6 @@ class BlockShape:
 CPU, ACCELERATOR = BlockShape(64, 2.0), BlockShape(2**21, 1.0)
 LEAST_LANES = 64
 GRAIN = 2**12  # blocks on accelerators are whole multiples of this, if larger
-BLOCK_SHARE = 1 / 6  # most of a device's memory that a pass over a block may take
 
 
 def size_class(n: int, step: float = 0.25, least: int = 1) -> int:
@@ -48,18 +68,7 @@ def size_class(n: int, step: float = 0.25, least: int = 1) -> int:
     return size
 
 
-def within_memory(
-    shape: BlockShape, lane_bytes: int, devices, processes: Processes
-) -> BlockShape:
-    """The shape with no more lanes than a share of the memory of a device allows."""
-    limit = (first_device(devices).memory_stats() or {}).get("bytes_limit", np.inf)
-    lanes = BLOCK_SHARE * limit / (BLOCK_ARRAYS * lane_bytes)
-    lanes = -processes.most(-min(lanes, shape.lanes))  # the least of all processes
-    lanes = max(int(lanes) // GRAIN, 1) * GRAIN
-    return dataclasses.replace(shape, lanes=lanes)
-
-
-def lanes_of_block(needed: int, most: int) -> int:
+def lanes_of(needed: int, most: int) -> int:
     """Lanes of a block: those of a size class, or even blocks if one is too few."""
     if needed <= most:
         return min(most, size_class(needed, least=LEAST_LANES))
@@ -89,7 +98,7 @@ class Grid:
         """A grid that holds the lanes in use."""
         most = len(own_devices(devices)) if devices else 1
         each = processes.most(max(-(-places.count // most), 1))
-        lanes = lanes_of_block(int(each), shape.lanes)
+        lanes = lanes_of(int(each), shape.lanes)
         real = -(-places.count // lanes)
         used = min(most, max(real, 1))
         blocks = real // used + (np.arange(used) < real % used)
@@ -126,8 +135,8 @@ class Grid:
             return self
         grid = self
         chunk = chunk_blocks(budget, grid.block_bytes(size))
-        while chunk < 1 and grid.shape[2] > LEAST_LANES:
-            narrower = BlockShape(max(grid.shape[2] // 2, LEAST_LANES), 0)
+        while chunk < 1 and grid.shape[2] > CPU.lanes:
+            narrower = BlockShape(max(grid.shape[2] // 2, CPU.lanes), 0)
             grid = Grid.of(places, narrower, devices, processes)
             chunk = chunk_blocks(budget, grid.block_bytes(size))
         chunk = min(max(chunk, 1), grid.each)

@@ -24,15 +24,9 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from macjax._processes import Processes
-from macjax.fleet.devices import put_blocks
-from macjax.fleet.grid import (
-    ACCELERATOR,
-    CPU,
-    BlockShape,
-    Grid,
-    size_class,
-    within_memory,
-)
+from macjax.fleet.budget import device_memory
+from macjax.fleet.devices import first_device, put_blocks
+from macjax.fleet.grid import ACCELERATOR, CPU, BlockShape, Grid, size_class
 from macjax.fleet.kernel_choice import XLA, choose_projection
 from macjax.fleet.lanes import Lanes, fill_lanes
 from macjax.fleet.opportunities import Chains, charging_chains
@@ -201,18 +195,19 @@ def pack(
     kind = devices[0].platform if devices else jax.default_backend()
     shape = CPU if kind == "cpu" else ACCELERATOR
     rows = _rows(pieces.per_vehicle, shape, processes)
-    size = pieces.slots * np.dtype(dtype).itemsize
-    if shape is ACCELERATOR:
-        shape = within_memory(shape, rows * size, devices, processes)
     places = fill_lanes(pieces.per_vehicle, rows)
+    size = pieces.slots * np.dtype(dtype).itemsize
     if like is not None:
         grid = like.grid.again_within(budget, size)
     else:
+        if shape is ACCELERATOR:
+            memory = device_memory(first_device(devices), budget)
+            shape = shape.within(memory, rows * size, processes)
         grid = Grid.of(places, shape, devices, processes)
         grid = grid.within(budget, size, places, devices, processes)
     batch, index = _scatter(scenario, pieces, places, grid, table_feeders, dtype)
-    program = choose_projection(devices, processes, dtype, rows, pieces.slots)
-    batch = dataclasses.replace(batch, projection=program)
+    kind = choose_projection(devices, processes, dtype, rows, pieces.slots)
+    batch = dataclasses.replace(batch, projection=kind)
     needed = float(_slots_touched(chains).sum())
     worked = grid.blocks.sum() * places.rows * grid.shape[2] * pieces.slots
     return Fleet(

@@ -11,6 +11,7 @@ from problems import frames, vehicle
 from macjax._processes import Processes
 from macjax.driver.shortfall import apply_policy
 from macjax.fleet import grid, packing
+from macjax.fleet.budget import device_memory
 from macjax.fleet.grid import (
     ACCELERATOR,
     BLOCK_STEP,
@@ -293,40 +294,40 @@ def test_size_classes():
 
 
 class Card:
-    """A device with memory [bytes]."""
+    """A device with memory [GiB]."""
 
-    process_index = 0
-
-    def __init__(self, limit):
-        self.limit = limit
+    def __init__(self, gib):
+        self.gib = gib
 
     def memory_stats(self):
-        return None if self.limit is None else {"bytes_limit": self.limit}
+        return None if self.gib is None else {"bytes_limit": int(self.gib * 2**30)}
 
 
 @pytest.mark.parametrize(
-    ("gib", "rows", "slots", "lanes"),
+    ("gib", "budget", "rows", "slots", "lanes"),
     [
-        (None, 32, 8, 2**21),  # says nothing of its memory
-        (104, 32, 8, 1_814_528),  # three quarters of 139 GiB
-        (6, 32, 8, 102_400),  # of 8 GiB
-        (6, 64, 32, 12_288),
-        (0.001, 64, 32, 4096),
+        (None, None, 32, 8, 2**21),  # nobody says what there is
+        (104, None, 32, 8, 1_572_864),  # three quarters of 139 GiB
+        (104, 10, 32, 8, 163_840),
+        (6, None, 32, 8, 98_304),  # of 8 GiB
+        (6, 5.4, 32, 8, 81_920),
+        (6, None, 64, 32, 12_288),
+        (0.001, None, 64, 32, 4096),
     ],
 )
-def test_a_block_takes_a_share_of_the_memory(gib, rows, slots, lanes):
-    """Ten float32 arrays of a block are at most a sixth of what the device has."""
-    card = Card(None if gib is None else int(gib * 2**30))
+def test_a_block_takes_a_share_of_the_memory(gib, budget, rows, slots, lanes):
+    """Ten float32 arrays of a block are at most a sixth of what a solve may take."""
+    memory = device_memory(Card(gib), budget and budget * 2**30)
     size = rows * slots * 4
-    shape = grid.within_memory(ACCELERATOR, size, [card], Processes())
+    shape = ACCELERATOR.within(memory, size, Processes())
     assert shape == BlockShape(lanes, ACCELERATOR.fill)
-    assert gib is None or lanes == 4096 or 60 * lanes * size <= gib * 2**30
+    assert lanes == grid.GRAIN or 60 * lanes * size <= memory
 
 
 @pytest.mark.parametrize("most", [16, 64, 128, 102_400, 2**21])
 @pytest.mark.parametrize("needed", [1, 63, 64, 65, 999, 70_000, 1_814_529, 10_000_000])
 def test_lanes_of_a_block_are_even_and_no_more_than_needed(needed, most):
-    lanes = grid.lanes_of_block(needed, most)
+    lanes = grid.lanes_of(needed, most)
     blocks = size_class(-(-needed // lanes), BLOCK_STEP)
     assert lanes <= most
     if needed <= most:
