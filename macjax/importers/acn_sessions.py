@@ -3,10 +3,12 @@
 A session is a stay at a charger, and its energy E [kWh], metered at the charger, has to
 be in the vehicle when it leaves. In the tables of a scenario that is exactly
 
-    battery_kwh = final_kwh = E,  initial_kwh = reserve_kwh = 0,  charge_efficiency = 1:
+    battery_kwh = initial_kwh = final_kwh = E,  reserve_kwh = 0,  charge_efficiency = 1,
+    a trip that takes E and arrives when the session begins, and the one stay:
 
-the vehicle has no other stay, can take no more than E, and must have E at the end of
-the horizon. Its weight is 1, and it makes no trip.
+the vehicle comes empty, can take no more than E, and must have E at the end of the
+horizon, for which it has this session alone. So all methods mean the same by it: what
+starts from full batteries, and what has every session give back the trip before it.
 """
 
 import json
@@ -27,6 +29,7 @@ from macjax.scenario.times import parse_instants
 ENDINGS = (".csv", ".csv.gz", ".json", ".json.gz")
 # A 208 V, 32 A station of the Caltech and JPL sites [kW].
 STATION_KW = 6.656
+TRIP = pd.Timedelta("1s")  # that empties the battery
 ENERGIES = ("delivered", "requested")
 DEPARTURES = ("actual", "estimated")
 CSV_COLUMNS = {
@@ -86,7 +89,8 @@ def acn(
         on_fault: `error`, or `drop` the sessions with faults.
 
     Returns:
-        vehicles, stays (with site and station_id), no trips, and feeders with site_kw.
+        vehicles, stays (with site and station_id), the trips before them, and feeders
+        with site_kw.
     """
     _check_words(energy, departure, charger_kw, site_kw)
     make_horizon("2019-01-01" if start is None else start, timezone, slot_minutes, 1)
@@ -262,9 +266,9 @@ def _horizon(rows, start, timezone, slot_minutes, days) -> Horizon:
 
 
 def _within(rows: pd.DataFrame, horizon: Horizon, file: str, findings: Findings):
-    """Sessions that lie in the horizon as a whole: others would be cut."""
+    """Sessions that lie in the horizon with their trip: others would be cut."""
     end = horizon.start + pd.Timedelta(seconds=horizon.seconds)
-    inside = (rows["arrival"] >= horizon.start) & (rows["departure"] <= end)
+    inside = (rows["arrival"] - TRIP >= horizon.start) & (rows["departure"] <= end)
     ids = rows["id"][~inside].tolist()
     what = "sessions not wholly within the horizon"
     findings.note(file, "arrival, departure", what, "left out", (), len(ids), ids)
@@ -297,8 +301,8 @@ def _note_shared(rows: pd.DataFrame, file: str, findings: Findings) -> None:
 def _tables(rows: pd.DataFrame, charger_kw: float, place: str, site_kw: float | None):
     """vehicles, stays, trips, and feeders and feeder_profile or None."""
     vehicles = pd.DataFrame({"vehicle_id": rows["id"], "battery_kwh": rows["kwh"]})
-    vehicles["initial_kwh"] = vehicles["reserve_kwh"] = 0.0
-    vehicles["final_kwh"] = rows["kwh"]
+    vehicles["reserve_kwh"] = 0.0
+    vehicles["initial_kwh"] = vehicles["final_kwh"] = rows["kwh"]
     vehicles["charge_efficiency"] = 1.0
     stays = pd.DataFrame(
         {
@@ -311,7 +315,14 @@ def _tables(rows: pd.DataFrame, charger_kw: float, place: str, site_kw: float | 
             "station_id": rows["station"],
         }
     )
-    trips = pd.DataFrame(columns=["vehicle_id", "departure", "arrival", "energy_kwh"])
+    trips = pd.DataFrame(
+        {
+            "vehicle_id": rows["id"],
+            "departure": rows["arrival"] - TRIP,
+            "arrival": rows["arrival"],
+            "energy_kwh": rows["kwh"],
+        }
+    )
     if site_kw is None:
         return vehicles, stays, trips, None, None
     feeders = pd.DataFrame({"feeder_id": pd.unique(rows["site"].astype(object))})

@@ -5,18 +5,24 @@ a date of a time zone; from there on days have 24 hours each, as slots are equal
 """
 
 import datetime
+import re
 import zoneinfo
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from macjax._errors import SettingsError
 from macjax.scenario.schema import DAY_MINUTES
+from macjax.scenario.times import AWARE, NAIVE
 
 # A Monday in March, for files that name no date.
 START = "2026-03-02"
 DAY_SECONDS = 86_400
+_CLOCK = r"^(?P<h>\d{1,4}):(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d(?:\.\d+)?))?$"
+_NO_TIME = pa.array(["", "undefined", "-undefined-"], pa.large_string())
 
 
 class Horizon(NamedTuple):
@@ -85,7 +91,10 @@ def instant(value, timezone: str) -> pd.Timestamp:
     """A date or time in the zone; SettingsError for what is none or exists not."""
     zone = _zone(timezone)
     try:
-        if not isinstance(value, str | datetime.date | np.datetime64):
+        text = isinstance(value, str)
+        if not text and not isinstance(value, datetime.date | np.datetime64):
+            raise ValueError("not a time")
+        if text and not re.match(f"{AWARE}|{NAIVE}", value):
             raise ValueError("not a time")
         stamp = pd.Timestamp(value).as_unit("us")
         if stamp is pd.NaT:
@@ -96,13 +105,13 @@ def instant(value, timezone: str) -> pd.Timestamp:
         ) from error
     if stamp.tzinfo is not None:
         return stamp.tz_convert(zone)
-    try:
-        return stamp.tz_localize(zone, ambiguous="raise", nonexistent="raise")
-    except ValueError as error:
+    local = stamp.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    if local is pd.NaT:
         raise SettingsError(
             f"start {value} does not exist or comes twice in {timezone}; write its "
             "UTC offset"
-        ) from error
+        )
+    return local
 
 
 def _zone(timezone: str) -> zoneinfo.ZoneInfo:
@@ -121,10 +130,16 @@ def parse_clock(text: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         seconds, NaN where there is none; and the rows that hold something else.
         Empty text and `undefined` are none.
     """
-    parts = text.str.extract(r"^\s*(\d{1,4}):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?\s*$")
-    hours, minutes, seconds = (
-        pd.to_numeric(parts[k]).to_numpy(np.float64) for k in range(3)
-    )
+    given = pc.utf8_trim_whitespace(pa.array(text, pa.large_string(), from_pandas=True))
+    parts = pc.extract_regex(given, pattern=_CLOCK)
+    hours, minutes, seconds = (_floats(pc.struct_field(parts, k)) for k in "hms")
     found = 3600 * hours + 60 * minutes + np.nan_to_num(seconds)
-    blank = text.isna() | text.str.strip().isin(["", "undefined", "-undefined-"])
-    return found, (np.isnan(found) & ~blank.to_numpy(bool))
+    blank = pc.fill_null(pc.is_in(given, value_set=_NO_TIME), True)
+    blank = pc.or_(blank, pc.is_null(given)).to_numpy(zero_copy_only=False)
+    return found, (np.isnan(found) & ~blank)
+
+
+def _floats(text: pa.Array) -> np.ndarray:
+    """Text of digits as numbers, NaN where there is none."""
+    known = pc.if_else(pc.equal(text, ""), pa.scalar(None, text.type), text)
+    return pc.cast(known, pa.float64()).to_numpy(zero_copy_only=False)

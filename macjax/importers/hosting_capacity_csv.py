@@ -83,9 +83,6 @@ def hosting_capacity(
     wanted = Wanted(check_section(section), limit, types)
     findings = Findings(f"wrong input for {name}", on_fault)
     values, loads = _read(sources(paths, ENDINGS), wanted, findings)
-    findings.settle()
-    if not len(values):
-        findings.stop()
     feeders = pd.Index(pd.unique(values["feeder"].astype(object)))
     headroom = as_tables(values, feeders, types)
     cells = _cells(horizon, month, types, weekend)
@@ -97,7 +94,7 @@ def hosting_capacity(
     base = _base(loads, feeders, types, used, findings, name)
     profile = _profile(feeders, headroom, base, cells, horizon)
     table = pd.DataFrame({"feeder_id": feeders})
-    table["upgrade_cost_per_kw"] = float(upgrade_cost_per_kw)
+    table = table.assign(upgrade_cost_per_kw=float(upgrade_cost_per_kw))
     report = findings.report()
     return Imported(name, report, horizon, feeders=table, feeder_profile=profile)
 
@@ -119,7 +116,7 @@ def _check(month, start, day: str, weekend: str, limit: str) -> None:
 def _read(files: list, wanted: Wanted, findings: Findings):
     """Hosting capacity of all files, each reduced to its chosen sections; and loads."""
     values, loads = [], []
-    for source in files:
+    for number, source in enumerate(files):
         (sheet,) = read_sheets([source], findings)
         found = fields(sheet)
         if is_load_profile(found):
@@ -129,7 +126,7 @@ def _read(files: list, wanted: Wanted, findings: Findings):
         if "feeder" not in found and stem is None:
             findings.broken(sheet.file, "feeder_id", "no column names the feeder")
         rows = hosting_capacity_of(sheet, found, stem or "", wanted)
-        values.append(rows.assign(file=sheet.file))
+        values.append(rows.assign(file=number))
     if not values:
         findings.broken("hosting capacity", "file", "no file has hosting capacity")
     rows = pd.concat(values, ignore_index=True)
@@ -139,6 +136,9 @@ def _read(files: list, wanted: Wanted, findings: Findings):
         rule = "is in more than one file"
         findings.wrong("hosting capacity", "feeder_id", rule, (), len(twice), twice)
         rows = rows[~rows["feeder"].isin(twice)]
+    findings.settle()
+    if rows.empty:
+        findings.stop()
     return rows, pd.concat(loads, ignore_index=True) if loads else None
 
 
@@ -162,7 +162,7 @@ def _cells(horizon: Horizon | None, month, types: tuple[str, ...], weekend: str)
     local = [t.tz_convert(horizon.timezone) for t in times]
     month_of = np.stack([t.month.to_numpy() - 1 for t in local], axis=1)
     hour = np.stack([t.hour.to_numpy() for t in local], axis=1)
-    free = np.stack([t.dayofweek.to_numpy() >= SATURDAY for t in local], axis=1)
+    free = np.stack([t.day_of_week.to_numpy() >= SATURDAY for t in local], axis=1)
     return np.where(free, types.index(weekend), 0), month_of, hour
 
 

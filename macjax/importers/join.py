@@ -1,6 +1,5 @@
 """Which feeder serves which stay: by a table of links, or the nearest one."""
 
-import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,56 +7,39 @@ import pandas as pd
 
 from macjax._errors import SettingsError
 from macjax.importers.findings import Findings
-from macjax.importers.result import Imported
 from macjax.scenario.arrow import STRING
 
 XY = ["x", "y"]
 
 
-def join_feeders(fleet: Imported, network, link, by: str | None) -> Imported:
-    """See `Imported.with_feeders`."""
-    if fleet.stays is None:
-        raise SettingsError(f"'{fleet.name}' has no stays to put on feeders")
-    feeders, profile, report = _tables(network)
-    findings = Findings("wrong link", "error")
+def feeder_of_stays(
+    stays: pd.DataFrame, feeders: pd.DataFrame, link, by: str | None, findings: Findings
+) -> pd.Series:
+    """Feeder id of each stay, missing where there is none.
+
+    Arguments:
+        stays, feeders: the tables.
+        link, by: as in `Imported.with_feeders`.
+        findings: stays at a charger that get no feeder are noted there, and how far
+            the nearest feeders are.
+
+    Raises:
+        SettingsError: the link names what is not there, or nothing is near.
+    """
     if link is None:
         if by is not None:
             raise SettingsError("by names the column that link maps; give link too")
-        feeder = _nearest(fleet.stays, feeders)
+        feeder = _nearest(stays, feeders, findings)
     elif isinstance(link, Mapping | pd.Series | pd.DataFrame):
-        feeder = _mapped(fleet.stays, link, by)
+        feeder = _mapped(stays, link, by)
     else:
-        feeder = pd.Series(link, index=fleet.stays.index)
-    feeder = _known(feeder, feeders, findings)
-    charges = fleet.stays["charger_kw"].to_numpy() > 0
-    free = charges & feeder.isna().to_numpy(bool)
-    stays = fleet.stays.assign(feeder_id=feeder.to_numpy())
+        feeder = pd.Series(link, index=stays.index)
+    feeder = _known(feeder, feeders)
+    free = (stays["charger_kw"].to_numpy() > 0) & feeder.isna().to_numpy(bool)
     ids = stays["vehicle_id"].to_numpy()[free]
     what = "stays at a charger have no feeder: free to charge and in no load"
     findings.note("stays", "feeder_id", what, "assumed", (), int(free.sum()), ids)
-    settled = [fleet.report, report, findings.report()]
-    return dataclasses.replace(
-        fleet,
-        stays=stays,
-        feeders=feeders,
-        feeder_profile=profile,
-        report=pd.concat([r for r in settled if len(r)] or settled, ignore_index=True),
-    )
-
-
-def _tables(network):
-    """feeders, feeder_profile and report of an import or a pair of frames."""
-    if isinstance(network, Imported):
-        if network.feeders is None or network.feeder_profile is None:
-            raise SettingsError(f"'{network.name}' has no feeders")
-        return network.feeders, network.feeder_profile, network.report
-    is_pair = isinstance(network, tuple | list) and len(network) == 2
-    if not is_pair or not all(isinstance(f, pd.DataFrame) for f in network):
-        raise SettingsError(
-            "network must be an import with feeders or a pair of frames (feeders, "
-            f"feeder_profile); got {type(network).__name__}"
-        )
-    return *network, Findings("", "error").report()
+    return feeder
 
 
 def _mapped(stays: pd.DataFrame, link, by: str | None) -> pd.Series:
@@ -77,11 +59,14 @@ def _mapped(stays: pd.DataFrame, link, by: str | None) -> pd.Series:
     if keys.has_duplicates:
         twice = ", ".join(keys[keys.duplicated()][:10])
         raise SettingsError(f"the link gives several feeders to one '{by}': {twice}")
-    table.index = keys
+    # As text: whole numbers with gaps would become floats.
+    table = pd.Series(table.astype(object).map(str, na_action="ignore").array, keys)
     return stays[by].astype(object).map(str, na_action="ignore").map(table)
 
 
-def _nearest(stays: pd.DataFrame, feeders: pd.DataFrame) -> pd.Series:
+def _nearest(
+    stays: pd.DataFrame, feeders: pd.DataFrame, findings: Findings
+) -> pd.Series:
     """The nearest feeder of each stay with coordinates, in the same plane."""
     from scipy.spatial import KDTree
 
@@ -92,20 +77,39 @@ def _nearest(stays: pd.DataFrame, feeders: pd.DataFrame) -> pd.Series:
                 "link, e.g. link={zone: feeder_id} with by='zone'"
             )
     placed = feeders[feeders[XY].notna().all(axis=1)]
-    if placed.empty:
-        raise SettingsError("no feeder has coordinates x and y; give link")
     points = stays[XY].to_numpy(np.float64)
     known = np.isfinite(points).all(axis=1)
-    tree = KDTree(placed[XY].to_numpy(np.float64))
-    rows = tree.query(points[known])[1]
-    found = pd.Series(pd.NA, index=stays.index, dtype=object)
+    if placed.empty or not known.any():
+        raise SettingsError("no feeder or no stay has coordinates x and y; give link")
+    sites = placed[XY].to_numpy(np.float64)
+    _check_plane(points[known], sites)
+    distance, rows = KDTree(sites).query(points[known])
+    what = "nearest feeder by x and y; median distance "
+    what += f"{np.median(distance):,.0f}, largest {distance.max():,.0f}"
+    findings.note("stays", "feeder_id", what, "assumed", (), int(known.sum()))
+    found = pd.Series(None, index=stays.index, dtype=object)
     found[known] = placed["feeder_id"].to_numpy(object)[rows]
     return found
 
 
-def _known(feeder: pd.Series, feeders: pd.DataFrame, findings: Findings) -> pd.Series:
+def _check_plane(points: np.ndarray, sites: np.ndarray) -> None:
+    """Raise where stays and feeders lie apart by more than either is wide."""
+    low = np.maximum(points.min(axis=0), sites.min(axis=0))
+    high = np.minimum(points.max(axis=0), sites.max(axis=0))
+    gap = np.hypot(*np.maximum(low - high, 0))
+    wide = max(np.hypot(*np.ptp(points, axis=0)), np.hypot(*np.ptp(sites, axis=0)))
+    if gap > wide:
+        (x, y), (to_x, to_y) = points.mean(axis=0), sites.mean(axis=0)
+        raise SettingsError(
+            f"stays lie around x={x:.0f}, y={y:.0f}, feeders around x={to_x:.0f}, "
+            f"y={to_y:.0f}: they are not in one coordinate system, or far apart; give "
+            "link"
+        )
+
+
+def _known(feeder: pd.Series, feeders: pd.DataFrame) -> pd.Series:
     """The ids in the type of the feeders table; SettingsError for unknown ones."""
-    texts = feeders["feeder_id"].map(str)
+    texts = feeders["feeder_id"].astype(object).map(str)
     given = feeder.astype(object).where(feeder.notna(), None)
     given = given.map(str, na_action="ignore")
     unknown = given[given.notna() & ~given.isin(texts)].unique()

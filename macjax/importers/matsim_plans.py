@@ -210,14 +210,16 @@ def _places(frame: pd.DataFrame, rows: np.ndarray):
     Interactions (`car interaction`) are steps on the way. Where none but those lie
     between two car legs the place is `public`.
     """
+    if not len(rows):
+        return np.empty(0, object), np.empty(0, object)
     kind = frame["type"].fillna("").str.lower()
     real = (frame["kind"] == ACTIVITY) & ~kind.str.endswith(INTERACTION)
     word = kind.str.extract(r"^([^_]*)")[0].str.strip().replace(SHORT_PLACES)
     word = word.to_numpy(object)
     at = np.where(real, np.arange(len(frame)), -1)
-    before = np.maximum.accumulate(at)[rows] if len(rows) else rows
+    before = np.maximum.accumulate(at)[rows]
     far = np.where(real, np.arange(len(frame)), len(frame))
-    after = np.minimum.accumulate(far[::-1])[::-1][rows] if len(rows) else rows
+    after = np.minimum.accumulate(far[::-1])[::-1][rows]
     person = frame["person"].to_numpy()
     until = np.append(rows[1:], len(frame))
     here = (after < until) & (after < len(frame))
@@ -225,8 +227,8 @@ def _places(frame: pd.DataFrame, rows: np.ndarray):
     there = (before >= 0) & (person[np.maximum(before, 0)] == person[rows])
     last = len(frame) - 1
     return (
-        np.where(there, word[np.maximum(before, 0)], "public") if len(rows) else word,
-        np.where(here, word[np.minimum(after, last)], "public") if len(rows) else word,
+        np.where(there, word[np.maximum(before, 0)], "public"),
+        np.where(here, word[np.minimum(after, last)], "public"),
     )
 
 

@@ -1,21 +1,24 @@
 """MATSim's plans read as a stream: the selected plan of each person, by elements.
 
 Nothing is fetched and no entity is unfolded: the DOCTYPE that MATSim writes names a DTD
-on the web, which is passed over; a file that declares entities of its own is refused.
-Of the file no more is held than the persons of one part, and no single element may
-exceed `LARGEST_ELEMENT`.
+on the web, which is blanked out, so that an entity nobody knows is an error; a file
+with a DTD of its own within is refused. Of the file no more is held than the persons of
+one part, and no single element may exceed `LARGEST_ELEMENT`.
 """
 
 import io
+import re
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
 from xml.parsers import expat
 
+import numpy as np
 import pandas as pd
 
 from macjax.importers.files import UnreadableError
 
+HEAD = 2**16  # bytes, in which the DOCTYPE stands
 CHUNK = 2**20  # bytes
 LARGEST_ELEMENT = 16 * 2**20  # bytes, of one tag with its attributes
 PART = 20_000  # persons
@@ -23,6 +26,8 @@ REPORT_EVERY = 10.0  # seconds between two lines of progress
 COLUMNS = ("person", "line", "kind", "type", "x", "y", "end", "stay", "depart")
 COLUMNS += ("travel", "distance")
 ACTIVITY, LEG = 0, 1
+# A DOCTYPE that names a DTD and has none in brackets.
+_DOCTYPE = re.compile(rb"<!DOCTYPE\s[^\[<>]*>")
 ROOTS = ("population", "plans")
 
 
@@ -54,21 +59,13 @@ class _Reader:
         self._id, self._line, self._plans, self._selected = "", 0, 0, False
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
-        parser.EntityDeclHandler = self.refuse_entity
-        parser.ExternalEntityRefHandler = self.refuse_reference
-        parser.SkippedEntityHandler = self.refuse_reference
-        parser.UnparsedEntityDeclHandler = self.refuse_entity
+        parser.StartDoctypeDeclHandler = self.refuse_dtd
+        parser.EntityDeclHandler = self.refuse_dtd
 
-    def refuse_entity(self, name, *_):
+    def refuse_dtd(self, name, *_):
         raise UnreadableError(
-            f"declares the entity '{name}' in line {self.parser.CurrentLineNumber}; "
-            "plans need none, and such files are not read"
-        )
-
-    def refuse_reference(self, *_):
-        raise UnreadableError(
-            f"refers to an entity in line {self.parser.CurrentLineNumber}; plans need "
-            "none, and such files are not read"
+            f"has a DTD of its own ('{name}') in line {self.parser.CurrentLineNumber}, "
+            "which may declare entities; plans need none, and such files are not read"
         )
 
     def start(self, tag: str, given: dict) -> None:
@@ -82,6 +79,8 @@ class _Reader:
                 self._plan = self._own = []
             elif self._plans == 1:
                 self._plan = self._own = []
+            else:  # nothing of this plan is read
+                self.parser.StartElementHandler = None
         elif tag == "person":
             self._id = given.get("id", "")
             self._line = self.parser.CurrentLineNumber
@@ -112,6 +111,7 @@ class _Reader:
     def end(self, tag: str) -> None:
         if tag == "plan":
             self._plan = None
+            self.parser.StartElementHandler = self.start
         elif tag == "person":
             number = len(self.persons)
             self.persons.append((self._id, self._line, self._plans, self._selected))
@@ -125,8 +125,20 @@ class _Reader:
         names = ["id", "line", "plans", "selected"]
         persons = pd.DataFrame(self.persons, columns=names)
         elements = pd.DataFrame(self.rows, columns=list(COLUMNS))
+        whole = dict.fromkeys(("line", "plans"), np.int64)
+        persons = persons.astype({**whole, "selected": bool})
+        elements = elements.astype(dict.fromkeys(("person", "line", "kind"), np.int64))
         self.persons, self.rows = [], []
         return Part(persons, elements)
+
+
+def _without_doctype(head: bytes) -> bytes:
+    """The beginning of a file without the name of a DTD elsewhere, lines kept."""
+    found = _DOCTYPE.search(head)
+    if found is None:
+        return head
+    blank = re.sub(rb"[^\n]", b" ", found[0])
+    return head[: found.start()] + blank + head[found.end() :]
 
 
 def read_parts(file: io.BufferedIOBase, progress=None) -> Iterator[Part]:
@@ -145,7 +157,8 @@ def read_parts(file: io.BufferedIOBase, progress=None) -> Iterator[Part]:
     reader = _Reader(parser)
     fed, told, count = 0, time.monotonic(), 0
     try:
-        while data := file.read(CHUNK):
+        data = _without_doctype(file.read(HEAD))
+        while data:
             parser.Parse(data, False)
             fed += len(data)
             if fed - max(parser.CurrentByteIndex, 0) > LARGEST_ELEMENT + CHUNK:
@@ -159,10 +172,14 @@ def read_parts(file: io.BufferedIOBase, progress=None) -> Iterator[Part]:
             if progress and time.monotonic() - told > REPORT_EVERY:
                 told = time.monotonic()
                 progress(f"read {fed / 2**20:,.0f} MiB, {count:,} persons")
+            data = file.read(CHUNK)
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         words = expat.ErrorString(error.code)
         raise UnreadableError(
             f"is not well-formed XML: {words} in line {error.lineno}"
         ) from error
-    yield reader.take()
+    if reader.root is None:
+        raise UnreadableError("holds no plans")
+    if reader.persons or not count:
+        yield reader.take()

@@ -154,7 +154,7 @@ def _transformers(table: pd.DataFrame, findings: Findings):
         value=many["value"].str.strip().str.split(r"[\s,|]+"),
         name=many["name"].map(LISTS),
     ).explode("value")
-    many["winding"] = many.groupby(["key", "name"]).cumcount() + 1
+    many["winding"] = many.groupby(level=0).cumcount() + 1  # in its own list
     cells = pd.concat([many[single.columns], single])
     cells = cells.drop_duplicates(["key", "name", "winding"], keep="last")
     windings = cells.pivot(index=["key", "winding"], columns="name", values="value")

@@ -5,6 +5,7 @@ file (`mult=(file=x.csv)`), per unit of the load's kW, or in kW with `useactual`
 of one day repeat; of longer ones a day is chosen, or days in a row.
 """
 
+import math
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -44,7 +45,7 @@ class Curves(NamedTuple):
 def read_curves(
     script: Script, table: pd.DataFrame, used, root: Path, findings: Findings
 ) -> Curves:
-    """The load shapes that loads use, on the finest of their steps.
+    """The load shapes that loads use, on one step.
 
     Arguments:
         script: for the files.
@@ -154,16 +155,14 @@ def _finite(values: np.ndarray) -> np.ndarray:
 
 
 def _aligned(found, minutes, names, actual):
-    """Curves on the finest step, shorter ones repeated to the longest."""
+    """Curves on their common step, shorter ones repeated to the longest."""
     if not found:
         return np.ones((0, 24)), [], actual, 60
-    finest = min(minutes)
-    if any(step % finest for step in minutes):
-        raise SettingsError("the load shapes have steps that do not fit each other")
-    fine = [np.repeat(c, m // finest) for c, m in zip(found, minutes, strict=True)]
+    common = math.gcd(*minutes)
+    fine = [np.repeat(c, m // common) for c, m in zip(found, minutes, strict=True)]
     longest = max(len(c) for c in fine)
     tiled = [np.resize(c, longest) for c in fine]
-    return np.stack(tiled), names, actual, finest
+    return np.stack(tiled), names, actual, common
 
 
 def take_days(
@@ -181,7 +180,7 @@ def take_days(
         minutes: length of a step.
         base_day: number of the first day, counted from 1; None is the day with the
             largest load of all feeders together.
-        horizon: how many days; None is one.
+        horizon: how many days; None is one. Shapes of one day repeat.
         file: name in the report.
         findings: the choice of the day is noted there.
     """
@@ -197,6 +196,12 @@ def take_days(
         raise SettingsError(f"base_day must be from 1 to {count}; got {base_day!r}")
     else:
         day = base_day - 1
-    if horizon is None or count == 1:
-        return load[:, day * steps : (day + 1) * steps]
-    return load[:, day * steps :]
+    wanted = 1
+    if horizon is not None and count > 1:
+        wanted = -(-horizon.slots * horizon.slot_minutes // DAY_MINUTES)
+    if day + wanted > count:
+        raise SettingsError(
+            f"the load shapes have {count - day} days from day {day + 1} on, the "
+            f"horizon {wanted}; give another base_day"
+        )
+    return load[:, day * steps : (day + wanted) * steps]

@@ -17,9 +17,8 @@ from macjax.importers.opendss_banks import read_service
 from macjax.importers.opendss_shapes import take_days
 from macjax.importers.profiles import (
     check_share,
-    day_profile,
     optional_horizon,
-    series_profile,
+    placed_profile,
 )
 from macjax.importers.result import Imported
 from macjax.importers.sheet import TABLE_ENDINGS, read_sheets
@@ -74,25 +73,26 @@ def opendss(
     horizon = optional_horizon(start, timezone, slot_minutes, days)
     findings = Findings(f"wrong input for {name}", on_fault)
     main = _main_file(paths)
-    if main is None:
-        files = sources(paths, TABLE_ENDINGS)
-        service = read_tables(read_sheets(files, findings), findings)
-    else:
-        folder = main.parent if root is None else Path(root)
-        service = read_service(main, folder, findings)
+    service = _read(paths, main, root, findings)
     feeders, kva = service.feeders.copy(), _rating(service, rating, findings)
     feeders["upgrade_cost_per_kw"] = float(upgrade_cost_per_kw)
     file = name if main is None else main.name
     base = take_days(service.load, service.minutes, base_day, horizon, file, findings)
     findings.settle()
-    ids, capacity = feeders["feeder_id"], factor * kva
-    one_day = base.shape[1] * service.minutes <= 1440
-    if horizon is None or one_day:
-        profile = day_profile(ids, capacity, base, horizon)
-    else:
-        profile = series_profile(ids, capacity, base, service.minutes, horizon)
+    profile = placed_profile(
+        feeders["feeder_id"], factor * kva, base, service.minutes, horizon
+    )
     report = findings.report()
     return Imported(name, report, horizon, feeders=feeders, feeder_profile=profile)
+
+
+def _read(paths, main: Path | None, root, findings: Findings) -> Service:
+    """The transformers of a circuit, or of tables where there is no main file."""
+    if main is None:
+        files = sources(paths, TABLE_ENDINGS)
+        return read_tables(read_sheets(files, findings), findings)
+    folder = main.parent if root is None else Path(root)
+    return read_service(main, folder, findings)
 
 
 def _main_file(paths) -> Path | None:

@@ -29,11 +29,11 @@ class Load(NamedTuple):
 
     Arguments:
         kw: shape (buses, steps).
-        step_minutes: length of a step [min]; None for one day that repeats.
+        step_minutes: length of a step [min].
     """
 
     kw: np.ndarray
-    step_minutes: int | None
+    step_minutes: int
 
 
 class _Days(NamedTuple):
@@ -64,7 +64,7 @@ def base_load(
             what = "no profiles: the loads of the table, all day"
             net["load"].findings.note(net["load"].file, "p_mw", what, "assumed")
         flat = np.sum(parts, axis=0)
-        return Load(np.repeat(flat[:, None], 24, axis=1), None)
+        return Load(np.repeat(flat[:, None], 24, axis=1), 60)
     shares, curves = [], []
     for table, profiles, ending, sign in kinds:
         found = net.profiles.get(profiles, pd.DataFrame())
@@ -86,7 +86,7 @@ def base_load(
             f"on, the horizon {wanted}; take another base_day"
         )
     kw = 1e3 * share @ curve[:, begin:end]
-    return Load(kw, None if horizon is None else DAY_MINUTES // days.steps)
+    return Load(kw, DAY_MINUTES // days.steps)
 
 
 def _flat(sheet: Sheet, bus_of, buses: int, sign: float) -> np.ndarray:
@@ -157,9 +157,12 @@ def _days(net: Net) -> _Days | None:
 def _parse_time(column: pd.Series) -> pd.Series | None:
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return column.dt.tz_localize(None)
+    text = column.map(str)
+    if not text.str.match(r"\d{1,4}[.-]\d{1,2}[.-]\d").all():
+        return None
     for form in TIMES:
         try:
-            return pd.to_datetime(column.map(str), format=form)
+            return pd.to_datetime(text, format=form)
         except ValueError:
             continue
     return None

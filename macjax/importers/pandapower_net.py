@@ -24,9 +24,8 @@ from macjax.importers.pandapower_tables import Net, read_net
 from macjax.importers.pandapower_wires import Wires, read_wires
 from macjax.importers.profiles import (
     check_share,
-    day_profile,
     optional_horizon,
-    series_profile,
+    placed_profile,
 )
 from macjax.importers.result import Imported
 
@@ -82,18 +81,11 @@ def pandapower(
         tables, wires, load.kw
     )
     feeders["upgrade_cost_per_kw"] = float(upgrade_cost_per_kw)
-    ids, capacity = feeders["feeder_id"], 1e3 * factor * capacity
-    if load.step_minutes is None or horizon is None:
-        profile = day_profile(ids, capacity, base, horizon)
-    else:
-        profile = series_profile(ids, capacity, base, load.step_minutes, horizon)
-    return Imported(
-        tables.name if name is None else name,
-        findings.report(),
-        horizon,
-        feeders=feeders,
-        feeder_profile=profile,
+    profile = placed_profile(
+        feeders["feeder_id"], 1e3 * factor * capacity, base, load.step_minutes, horizon
     )
+    name, report = tables.name if name is None else name, findings.report()
+    return Imported(name, report, horizon, feeders=feeders, feeder_profile=profile)
 
 
 def _of_trafos(net: Net, wires: Wires, load: np.ndarray):

@@ -61,7 +61,7 @@ def read_wires(net: Net) -> Wires:
     numbers = pd.Index(bus.frame["index"].to_numpy())
     again = pd.Series(numbers).duplicated(keep=False).to_numpy(bool)
     bus.wrong("index", "must be unique", again)
-    numbers = numbers.where(~pd.Series(numbers).duplicated().to_numpy(bool), -1)
+    bus.findings.stop()
     switches = _switches(net, numbers)
     lines = _lines(net, numbers, switches)
     trafos = _trafos(net, numbers, switches)
@@ -82,7 +82,12 @@ def in_service(sheet: Sheet) -> np.ndarray:
     """Elements that are in service; all where the table does not say."""
     if not sheet.has("in_service"):
         return np.ones(len(sheet), bool)
-    return sheet.frame["in_service"].astype(object).fillna(True).to_numpy(bool)
+    return _flags(sheet.frame["in_service"])
+
+
+def _flags(series: pd.Series) -> np.ndarray:
+    """True where a cell is true or empty."""
+    return series.astype(object).where(series.notna(), True).to_numpy(bool)
 
 
 def names(sheet: Sheet, kind: str) -> np.ndarray:
@@ -98,7 +103,7 @@ def _switches(net: Net, numbers: pd.Index) -> dict:
     """Closed ties between buses, and the elements that open switches cut off."""
     sheet = net["switch"]
     kind = sheet.frame["et"].map(str).to_numpy(object)
-    closed = sheet.frame["closed"].astype(object).fillna(True).to_numpy(bool)
+    closed = _flags(sheet.frame["closed"])
     element = sheet.number("element")
     at = bus_rows(sheet, "bus", numbers)
     tie = (kind == "b") & closed

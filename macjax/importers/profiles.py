@@ -31,6 +31,21 @@ def optional_horizon(start, timezone: str, slot_minutes: int, days: int):
     return None
 
 
+def placed_profile(
+    ids, capacity, base, step_minutes: int, horizon: Horizon | None
+) -> pd.DataFrame:
+    """The profile of base load of one day, which repeats, or of a series of days.
+
+    Arguments:
+        ids, capacity, base: as in `day_profile`, base of one day or of more.
+        step_minutes: length of a step [min].
+        horizon: None needs one day.
+    """
+    if horizon is None or base.shape[1] * step_minutes <= DAY_MINUTES:
+        return day_profile(ids, capacity, base, horizon)
+    return series_profile(ids, capacity, base, step_minutes, horizon)
+
+
 def day_profile(ids, capacity, base, horizon: Horizon | None) -> pd.DataFrame:
     """The profile of a day that repeats.
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from macjax._errors import SettingsError
+from macjax.importers.findings import Findings
 from macjax.importers.horizon import Horizon
+from macjax.importers.join import feeder_of_stays
 from macjax.scenario.scenario import Scenario
 
 TABLES = ("vehicles", "stays", "trips", "feeders", "feeder_profile")
@@ -101,9 +103,19 @@ class Imported:
             a new import; stays that the link does not name have no feeder, are free
             to charge, and stand in its report.
         """
-        from macjax.importers.join import join_feeders
-
-        return join_feeders(self, network, link, by)
+        if self.stays is None:
+            raise SettingsError(f"'{self.name}' has no stays to put on feeders")
+        feeders, profile, report = _network(network)
+        findings = Findings("wrong link", "error")
+        feeder = feeder_of_stays(self.stays, feeders, link, by, findings)
+        reports = [r for r in (self.report, report, findings.report()) if len(r)]
+        return dataclasses.replace(
+            self,
+            stays=self.stays.assign(feeder_id=feeder.to_numpy()),
+            feeders=feeders,
+            feeder_profile=profile,
+            report=pd.concat(reports, ignore_index=True) if reports else report,
+        )
 
     def write(self, folder: str | os.PathLike) -> None:
         """Write `scenario` (a folder) or the tables there are, and `report.csv`.
@@ -149,3 +161,18 @@ class Imported:
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(f)} {name}" for name, f in self.frames.items())
         return f"Imported({self.name!r}: {counts}; {len(self.report)} findings)"
+
+
+def _network(network) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """feeders, feeder_profile and report of an import or of a pair of frames."""
+    if isinstance(network, Imported):
+        if network.feeders is None or network.feeder_profile is None:
+            raise SettingsError(f"'{network.name}' has no feeders")
+        return network.feeders, network.feeder_profile, network.report
+    is_pair = isinstance(network, tuple | list) and len(network) == 2
+    if not is_pair or not all(isinstance(frame, pd.DataFrame) for frame in network):
+        raise SettingsError(
+            "network must be an import with feeders or a pair of frames (feeders, "
+            f"feeder_profile); got {type(network).__name__}"
+        )
+    return *network, Findings("", "error").report()

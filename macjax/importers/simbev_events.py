@@ -32,6 +32,7 @@ from macjax.scenario.schema import DAY_MINUTES
 
 ENDINGS = ("events.csv", "events.csv.gz", "standing_times.csv", "standing_times.csv.gz")
 CHARGERS = ("used", "place")
+DEFAULT_CARS = Cars(charge_efficiency=1.0, reserve_share=0.0)
 OWN_PLACES = ("home", "work")
 # SimBEV rounds SOC to four digits; a difference of more than this is not rounding.
 SOC_TOLERANCE = 2e-3
@@ -74,8 +75,22 @@ def simbev(
         raise SettingsError(f"chargers must be 'used' or 'place'; got {chargers!r}")
     check_count("step_minutes", step_minutes)
     make_horizon(START if start is None else start, timezone, slot_minutes, days or 1)
-    cars = Cars(charge_efficiency=1.0, reserve_share=0.0) if cars is None else cars
+    cars = DEFAULT_CARS if cars is None else cars
     findings = Findings(f"wrong input for {name}", on_fault)
+    sheet, events, names = _read(paths, cars, findings)
+    begins = _begins(sheet, events, timezone, step_minutes)
+    events = _checked(sheet, events, one_step=sheet.has("park_start"))
+    battery = _batteries(sheet, events, names, cars, findings)
+    start = _start(begins, start, timezone, findings, sheet.file)
+    horizon = _horizon(events, start, timezone, slot_minutes, days, step_minutes)
+    if chargers == "place":
+        events = _own_chargers(events)
+    tables = _tables(events, battery, cars, horizon, 60 * step_minutes)
+    return Imported(name, findings.report(), horizon, *tables)
+
+
+def _read(paths, cars: Cars, findings: Findings):
+    """All files as one sheet, its events with their vehicle, and the vehicles."""
     files = sources(paths, ENDINGS)
     names = [vehicle_name(name_of(file)) for file in files]
     sheets = read_sheets(files, findings)
@@ -84,21 +99,11 @@ def simbev(
     if any(standing) and not all(standing):
         findings.broken(sheets[0].file, "file", "the files are of two layouts")
     sheet = join_sheets(sheets, findings, f"{len(sheets)} files", names)
-    events = (
-        read_standing(sheet, cars.charge_efficiency)
-        if standing[0]
-        else read_events(sheet)
-    )
-    events["vehicle"] = sheet.frame["source"].to_numpy(object)
-    begins = _begins(sheet, events, timezone, step_minutes)
-    events = _checked(sheet, events, one_step=standing[0])
-    battery = _batteries(sheet, events, names, cars, findings)
-    start = _start(begins, start, timezone, findings, sheet.file)
-    horizon = _horizon(events, start, timezone, slot_minutes, days, step_minutes)
-    if chargers == "place":
-        events = _own_chargers(events)
-    tables = _tables(events, battery, cars, horizon, 60 * step_minutes)
-    return Imported(name, findings.report(), horizon, *tables)
+    if standing[0]:
+        events = read_standing(sheet, cars.charge_efficiency)
+    else:
+        events = read_events(sheet)
+    return sheet, events.assign(vehicle=sheet.frame["source"].to_numpy(object)), names
 
 
 def _check_names(sheets: list[Sheet], names: list[str], findings: Findings) -> None:
@@ -119,7 +124,8 @@ def _begins(sheet: Sheet, events: pd.DataFrame, timezone: str, step_minutes: int
     if not sheet.has("timestamp"):
         return None
     text = sheet.text("timestamp")
-    stamps = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=False)
+    dated = text.astype(object).where(text.str.match(r"\d{4}-\d").fillna(False), None)
+    stamps = pd.to_datetime(dated, format="ISO8601", errors="coerce")
     junk = stamps.isna().to_numpy(bool) & text.notna().to_numpy(bool)
     if junk.any():
         found = text[junk].iloc[0]

@@ -98,7 +98,9 @@ def _load(found: dict[str, Sheet], ids: pd.Series, findings: Findings):
     loads.key = loads.first_of("load_id", "transformer_id")
     if loads.has("load_id"):
         loads.unique("load_id")
-    at = pd.Index(ids).get_indexer(loads.text("transformer_id"))
+    place = pd.Series(np.arange(len(ids)), index=ids)
+    place = place[~place.index.duplicated()]
+    at = place.reindex(loads.text("transformer_id")).fillna(-1).to_numpy(np.int64)
     given = loads.frame["transformer_id"].notna().to_numpy(bool)
     unknown = (at < 0) & given
     if unknown.any():
