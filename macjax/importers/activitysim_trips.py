@@ -24,15 +24,18 @@ from macjax.importers.cars import Cars
 from macjax.importers.chains import Chains
 from macjax.importers.files import sources
 from macjax.importers.findings import Findings
-from macjax.importers.horizon import START, check_count
+from macjax.importers.horizon import check_count
 from macjax.importers.plans import Setting, finish
 from macjax.importers.result import Imported
 from macjax.importers.sheet import TABLE_ENDINGS, Sheet, plain_ids, read_sheets
-from macjax.importers.travel import Skim, Zones, trip_seconds
+from macjax.importers.travel import Skim, Zones, check_length, trip_seconds
 from macjax.regions.survey import PLACES
 
 NEEDED = ("person_id", "origin", "destination", "depart", "trip_mode")
 ALONE = "DRIVEALONE"
+# What is taken of a folder, such as ActivitySim's output: final_trips.csv, ...
+WORDS = ("trips", "households", "persons", "zones", "land_use", "skim")
+IN_FOLDER = tuple(word + ending for word in WORDS for ending in TABLE_ENDINGS)
 LATEST_MINUTE = 30 * 60
 PLACE_OF = {purpose.lower(): place for purpose, place in PLACES.items()}
 
@@ -40,7 +43,7 @@ PLACE_OF = {purpose.lower(): place for purpose, place in PLACES.items()}
 def activitysim(
     paths,
     *,
-    start=START,
+    start=None,
     timezone: str = "UTC",
     slot_minutes: int = 60,
     days: int | None = None,
@@ -62,7 +65,8 @@ def activitysim(
     Arguments:
         paths: CSV (.gz) or Parquet in any order, or their folder: trips, zones with
             centroids, and if there are households, persons, a skim; told by columns.
-        start, timezone: date of the simulated day, and the IANA zone of its clock.
+        start, timezone: date of the simulated day (None is 2026-03-02, a Monday), and
+            the IANA zone of its clock.
         slot_minutes: length of a slot [min].
         days: length of the horizon; None is as long as the trips last.
         repeat: on how many days in a row the same trips are made.
@@ -85,7 +89,7 @@ def activitysim(
     findings = Findings(f"wrong input for {name}", on_fault)
     check_rule(drivers)
     bins = _check_bins(bin_minutes, bin_zero_minutes)
-    tables = sort_tables(read_sheets(sources(paths, TABLE_ENDINGS), findings), findings)
+    tables = sort_tables(read_sheets(sources(paths, IN_FOLDER), findings), findings)
     measure = _Measure(tables, findings, distance_column, km_per_unit, detour)
     trips = _car_trips(tables, _pattern(modes), bins, measure)
     trips = _of_drivers(trips, tables, drivers)
@@ -172,6 +176,8 @@ def _car_trips(tables: Tables, modes: str, bins, measure: _Measure) -> pd.DataFr
         place = sheet.text("purpose", null=True).str.lower().map(PLACE_OF)
     frame["place"] = place.astype(object).where(place.notna(), "public")
     frame["km"] = measure.km(sheet, frame["origin"], frame["destination"], car)
+    distance = measure.column or "origin, destination"
+    check_length(sheet, distance, frame["km"].to_numpy(np.float64), car)
     frame["alone"] = mode.str.startswith(ALONE).fillna(False).to_numpy(bool)
     frame["tie"] = _rank(sheet.frame["trip_id"]) if sheet.has("trip_id") else 0
     other = mode[~car].value_counts()

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from macjax._errors import SettingsError
+from macjax.scenario.arrow import STRING
 from macjax.scenario.schema import BATTERY_LIMIT, POWER_LIMIT
 
 
@@ -70,7 +71,8 @@ class Cars:
     def chargers(self, place: pd.Series) -> np.ndarray:
         """Charger power of stays at these places [kW]."""
         powers = {str(k).lower(): float(v) for k, v in self.charger_kw.items()}
-        return place.str.lower().map(powers).fillna(0.0).to_numpy(np.float64)
+        words = place.astype(STRING).str.lower().astype(object)
+        return words.map(powers).astype(np.float64).fillna(0.0).to_numpy()
 
 
 def _check(name: str, value, low: float, high: float, open_low: bool = False) -> None:

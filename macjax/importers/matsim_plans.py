@@ -17,13 +17,12 @@ from macjax.importers.cars import Cars
 from macjax.importers.chains import Chains
 from macjax.importers.files import UnreadableError, name_of, open_bytes, sources
 from macjax.importers.findings import Findings
-from macjax.importers.horizon import START
 from macjax.importers.matsim_clock import Clock, plan_clock
 from macjax.importers.matsim_xml import ACTIVITY, LEG, Part, read_parts
 from macjax.importers.plans import Setting, finish
 from macjax.importers.result import Imported
 from macjax.importers.sheet import Sheet, plain_ids
-from macjax.importers.travel import trip_seconds
+from macjax.importers.travel import check_length, trip_seconds
 
 ENDINGS = (".xml", ".xml.gz")
 SHORT_PLACES = {"h": "home", "w": "work"}
@@ -34,7 +33,7 @@ APART_M = 500.0  # a car that stands farther off than that was moved without a l
 def matsim(
     paths,
     *,
-    start=START,
+    start=None,
     timezone: str = "UTC",
     slot_minutes: int = 60,
     days: int | None = None,
@@ -53,7 +52,8 @@ def matsim(
 
     Arguments:
         paths: plans as .xml or .xml.gz, several files of one population, or a folder.
-        start, timezone: date of the simulated day, and the IANA zone of its clock.
+        start, timezone: date of the simulated day (None is 2026-03-02, a Monday), and
+            the IANA zone of its clock.
         slot_minutes: length of a slot [min].
         days: length of the horizon; None is as long as the trips last.
         repeat: on how many days in a row the same plans are carried out.
@@ -169,6 +169,7 @@ def _distances(sheet, xy, kind, person, car, detour: float) -> np.ndarray:
     metres = np.where(estimated, detour * straight, metres)
     rule = "car leg has no route distance, nor coordinates at both ends"
     sheet.wrong("distance", rule, car & np.isnan(metres) & ~sheet.bad)
+    check_length(sheet, "distance", metres / 1e3, car)
     what = f"no route distance: {detour:g} x straight line"
     sheet.note("distance", what, "assumed", estimated & ~np.isnan(metres))
     return metres / 1e3

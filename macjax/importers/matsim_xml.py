@@ -179,6 +179,8 @@ def read_parts(file: io.BufferedIOBase, progress=None) -> Iterator[Part]:
         raise UnreadableError(
             f"is not well-formed XML: {words} in line {error.lineno}"
         ) from error
+    except (LookupError, ValueError) as error:  # an encoding that nobody knows
+        raise UnreadableError(f"cannot be decoded: {error}") from error
     if reader.root is None:
         raise UnreadableError("holds no plans")
     if reader.persons or not count:

@@ -119,21 +119,21 @@ def values_of(table: pd.DataFrame, name: str, *others: str) -> pd.Series:
 def number_of(
     table: pd.DataFrame, values: pd.Series, column: str, findings: Findings
 ) -> pd.Series:
-    """Values by key as numbers of at least 0; others are faults with their line."""
+    """Values by key as finite numbers of at least 0; others are faults with their line."""
     parsed = parse_numbers(values.reset_index(drop=True), from_text=True)
     wrong = list(parsed.wrong)
     with np.errstate(invalid="ignore"):
-        negative = parsed.values < 0
-    if negative.any():
-        found = parsed.values[negative][0]
-        wrong.append((f"must be at least 0; found {found:g}", negative))
+        outside = (parsed.values < 0) | np.isinf(parsed.values)
+    if outside.any():
+        found = parsed.values[outside][0]
+        wrong.append((f"must be at least 0 and finite; found {found:g}", outside))
     for rule, mask in wrong:
         keys = values.index[mask]
         at = table.drop_duplicates("key").set_index("key").loc[keys]
         for file, rows in at.groupby("file"):
             lines, names = rows["line"].tolist(), rows.index.tolist()
             findings.wrong(str(file), column, rule, lines, len(rows), names)
-    numbers = np.where(negative, np.nan, parsed.values)
+    numbers = np.where(outside, np.nan, parsed.values)
     return pd.Series(numbers, index=values.index)
 
 

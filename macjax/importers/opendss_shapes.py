@@ -65,7 +65,7 @@ def read_curves(
         at = (str(rows["file"].iloc[0]), int(rows["line"].iloc[0]))
         try:
             curve, step = _curve(rows, script.files[at[0]].parent, root)
-        except (UnreadableError, ValueError) as error:
+        except (UnreadableError, ValueError, OverflowError) as error:
             findings.wrong(at[0], "loadshape", str(error), [at[1]], 1, [name])
             continue
         found.append(curve)

@@ -62,7 +62,7 @@ def opendss(
         root: folder that redirects and load shapes may not leave; None is the folder
             of the main file.
         name: of the import.
-        on_fault: `error`, or `drop` rows of tables with faults.
+        on_fault: `error`, or `drop` loads and transformers with faults.
 
     Returns:
         feeders and feeder_profile.
@@ -74,11 +74,11 @@ def opendss(
     findings = Findings(f"wrong input for {name}", on_fault)
     main = _main_file(paths)
     service = _read(paths, main, root, findings)
+    service = _rated(service, findings)
     feeders, kva = service.feeders.copy(), _rating(service, rating, findings)
     feeders["upgrade_cost_per_kw"] = float(upgrade_cost_per_kw)
     file = name if main is None else main.name
     base = take_days(service.load, service.minutes, base_day, horizon, file, findings)
-    findings.settle()
     profile = placed_profile(
         feeders["feeder_id"], factor * kva, base, service.minutes, horizon
     )
@@ -113,6 +113,20 @@ def _main_file(paths) -> Path | None:
     found = sources(texts[0], (".dss",))[0]
     assert isinstance(found, Path)  # a path was given
     return found
+
+
+def _rated(service: Service, findings: Findings) -> Service:
+    """The feeders whose rating is known; on the others a fault has been found."""
+    findings.settle()
+    known = service.kva["rated"].notna().to_numpy(bool)
+    feeders = service.feeders[known].reset_index(drop=True)
+    if "parent_id" in feeders:
+        there = feeders["parent_id"].isin(feeders["feeder_id"])
+        feeders["parent_id"] = feeders["parent_id"].where(there, None)
+    if feeders.empty:
+        findings.stop()
+    kva = service.kva[known].reset_index(drop=True)
+    return service._replace(feeders=feeders, kva=kva, load=service.load[known])
 
 
 def _rating(service: Service, rating: str, findings: Findings) -> np.ndarray:

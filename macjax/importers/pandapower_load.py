@@ -70,9 +70,9 @@ def base_load(
         found = net.profiles.get(profiles, pd.DataFrame())
         share, names = _shares(net[table], bus_of, buses, sign, found, ending)
         shares.append(share)
-        columns = [found[name].to_numpy(np.float64) for name in names]
         steps = days.steps * days.count
-        curves += [c[:steps] for c in columns] + [np.ones(steps)]
+        curves += [_curve(net, profiles, found[name], steps) for name in names]
+        curves.append(np.ones(steps))
     share, curve = np.concatenate(shares, axis=1), np.stack(curves)
     first = _first_day(net, share, curve, days, base_day)
     wanted = 1
@@ -87,6 +87,17 @@ def base_load(
         )
     kw = 1e3 * share @ curve[:, begin:end]
     return Load(kw, DAY_MINUTES // days.steps)
+
+
+def _curve(net: Net, kind: str, column: pd.Series, steps: int) -> np.ndarray:
+    """One profile; a fault if it holds anything but finite numbers."""
+    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if len(wrong) or len(values) < steps:
+        rule = f"must have a finite number in each of {steps} rows"
+        where = f"profiles.{kind}.{column.name}"
+        net["load"].findings.broken(net.name, where, rule, wrong + 1)
+    return values[:steps]
 
 
 def _flat(sheet: Sheet, bus_of, buses: int, sign: float) -> np.ndarray:

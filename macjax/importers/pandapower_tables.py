@@ -147,6 +147,8 @@ def _frame(value):
     held = value["_object"]
     held = json.loads(held) if isinstance(held, str) else held
     if {"columns", "data", "index"} <= held.keys():
+        if set(map(len, held["data"])) - {len(held["columns"])}:
+            raise ValueError("a table has rows of another width than its columns")
         frame = pd.DataFrame(held["data"], held["index"], held["columns"])
     else:
         frame = pd.DataFrame(held)

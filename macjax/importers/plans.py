@@ -26,7 +26,8 @@ class Setting(NamedTuple):
     """How plans are put on the calendar, and the cars that drive them.
 
     Arguments:
-        start, timezone: date of the first day and the zone of its clock.
+        start, timezone: date of the first day and the zone of its clock; a start of
+            None is the date `START`, which is then reported.
         slot_minutes: length of a slot [min].
         days: length of the horizon; None is as long as the trips last.
         repeat: on how many days in a row the plans are carried out.
@@ -34,7 +35,7 @@ class Setting(NamedTuple):
         name: of the scenario.
     """
 
-    start: object
+    start: object | None
     timezone: str
     slot_minutes: int
     days: int | None
@@ -42,10 +43,15 @@ class Setting(NamedTuple):
     cars: Cars | None
     name: str
 
+    @property
+    def date(self):
+        """The start, also where none was given."""
+        return START if self.start is None else self.start
+
     def check(self) -> "Setting":
         """The setting with its cars; raises SettingsError where a value is wrong."""
         check_count("repeat", self.repeat)
-        make_horizon(self.start, self.timezone, self.slot_minutes, self.days or 1)
+        make_horizon(self.date, self.timezone, self.slot_minutes, self.days or 1)
         if self.days is not None:
             check_count("days", self.days)
         cars = Cars() if self.cars is None else self.cars
@@ -71,7 +77,7 @@ def finish(chains: Chains, setting: Setting, findings: Findings, file: str) -> I
     moved = moved_ends(chains)
     chains = repeat_days(chains, setting.repeat)
     days = setting.days or _days(chains)
-    horizon = make_horizon(setting.start, setting.timezone, setting.slot_minutes, days)
+    horizon = make_horizon(setting.date, setting.timezone, setting.slot_minutes, days)
     vehicles, stays, trips, late = chain_tables(chains, horizon, cars)
 
     def note(what: str, action: str, mask: np.ndarray) -> None:
@@ -88,7 +94,7 @@ def finish(chains: Chains, setting: Setting, findings: Findings, file: str) -> I
     dropped = len(chains.legs) - len(trips)
     what = "trips depart after the horizon"
     findings.note(file, "", what, "left out", (), dropped)
-    if str(setting.start) == START:
+    if setting.start is None:
         what = f"no date in the file: day 1 is {START}, a Monday"
         findings.note(file, "", what, "assumed")
     if not (stays["charger_kw"] > 0).any():

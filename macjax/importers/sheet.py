@@ -251,6 +251,8 @@ def _read_csv(path: Path, file: str, findings: Findings) -> Sheet:
     except (pa.ArrowException, ValueError) as error:
         text = (str(error).splitlines() or [""])[0]
         raise UnreadableError(f"cannot be read as CSV: {text}") from error
+    if table.column_names != names:
+        raise UnreadableError("has a damaged header in line 1")
     lines = _line_numbers(data, len(table) + len(ragged))
     if ragged:
         at = [lines[number - 2] for number, _ in ragged]
@@ -264,7 +266,10 @@ def _read_csv(path: Path, file: str, findings: Findings) -> Sheet:
 
 def _header(data: bytes) -> list[str]:
     first = data.split(b"\n", 1)[0].decode("utf-8")
-    names = next(csv.reader([first.rstrip("\r")]), [])
+    try:
+        names = next(csv.reader([first.rstrip("\r")]), [])
+    except csv.Error as error:
+        raise UnreadableError(f"has a damaged header in line 1: {error}") from error
     if not names:
         raise UnreadableError("has no header in line 1")
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -286,9 +291,13 @@ def _line_numbers(data: bytes, rows: int) -> np.ndarray:
         return np.arange(2, rows + 2)
     reader = csv.reader(io.StringIO(data.decode("utf-8"), newline=""))
     begin, found = 1, []
-    for cells in reader:
-        if cells:
-            found.append(begin)
-        begin = reader.line_num + 1
+    try:
+        for cells in reader:
+            if cells:
+                found.append(begin)
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        line = reader.line_num
+        raise UnreadableError(f"is no CSV in line {line}: {error}") from error
     lines = np.array(found[1:], np.int64)
     return lines if len(lines) == rows else np.arange(2, rows + 2)

@@ -29,6 +29,7 @@ from macjax.importers.simbev_layouts import (
     vehicle_name,
 )
 from macjax.scenario.schema import DAY_MINUTES
+from macjax.scenario.times import NAIVE
 
 ENDINGS = ("events.csv", "events.csv.gz", "standing_times.csv", "standing_times.csv.gz")
 CHARGERS = ("used", "place")
@@ -124,7 +125,7 @@ def _begins(sheet: Sheet, events: pd.DataFrame, timezone: str, step_minutes: int
     if not sheet.has("timestamp"):
         return None
     text = sheet.text("timestamp")
-    dated = text.astype(object).where(text.str.match(r"\d{4}-\d").fillna(False), None)
+    dated = text.astype(object).where(text.str.match(NAIVE).fillna(False), None)
     stamps = pd.to_datetime(dated, format="ISO8601", errors="coerce")
     junk = stamps.isna().to_numpy(bool) & text.notna().to_numpy(bool)
     if junk.any():

@@ -78,7 +78,7 @@ def read_tables(sheets: list[Sheet], findings: Findings) -> Service:
         feeders["circuit"] = trafos.text("feeder_id", null=True)
     load, minutes = _load(found, ids, findings)
     findings.settle()
-    kept = ~trafos.bad
+    kept = ~trafos.bad  # those that are dropped on request
     return Service(
         feeders[kept].reset_index(drop=True),
         kva[kept].reset_index(drop=True),
@@ -137,6 +137,8 @@ def _curves(profiles: Sheet | None) -> tuple[np.ndarray, list[str], int]:
     clock = profiles.first_of(*CLOCKS)
     names = [c for c in profiles.frame.columns if c != clock]
     curves = [profiles.number(name) for name in names]
+    if profiles.bad.any():  # a profile has no row that could be left out
+        profiles.findings.stop()
     curves = np.stack([*curves, np.ones(steps)])
     order = np.argsort(profiles.frame[clock].map(str).to_numpy(), kind="stable")
     return curves[:, order], names, DAY_MINUTES // steps

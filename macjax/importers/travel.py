@@ -21,6 +21,9 @@ SKIM_KM = ("distance_km", "km", "distance", "DIST")
 SPEED_KMH = (20.0, 80.0, 25.0)
 
 
+LONGEST_KM = 40_000.0  # around the Earth; more is an error of units
+
+
 class Roads(NamedTuple):
     """What `road_km` assumes; the defaults are those of the region builder.
 
@@ -37,9 +40,18 @@ class Roads(NamedTuple):
     shortest_km: float = 0.8
 
 
+def check_length(sheet: Sheet, column: str, km: np.ndarray, rows: np.ndarray) -> None:
+    """A fault for rows whose distance no car drives."""
+    with np.errstate(invalid="ignore"):
+        far = rows & (km > LONGEST_KM)
+    if far.any():
+        rule = f"must be at most {LONGEST_KM:,.0f} km; found {km[far][0]:g} km"
+        sheet.wrong(column, rule, far)
+
+
 def trip_seconds(km) -> np.ndarray:
     """Duration of a car trip of so many kilometres [s], in whole minutes."""
-    km = np.asarray(km, np.float64)
+    km = np.minimum(np.asarray(km, np.float64), LONGEST_KM)
     slow, fast, scale = SPEED_KMH
     speed = slow + (fast - slow) * (1 - np.exp(-km / scale))
     return 60 * np.ceil(60 * km / speed).astype(np.int64)
