@@ -220,6 +220,7 @@ def _chains(
     begin = trips["bin"].to_numpy(np.int64)
     order = chain_order(person, begin, trips["tie"].to_numpy(), *codes)
     trips, person, begin = trips.iloc[order], person[order], begin[order]
+    home = home.to_numpy(object)[order]
     wanted = draw_seconds(person, begin, 60 * bin_minutes, seed)
     latest = begin + 60 * bin_minutes - 1
     legs = pd.DataFrame({"car": person, "wanted": wanted, "latest": latest})
@@ -232,9 +233,8 @@ def _chains(
     start = trips["origin"].to_numpy(object)
     jumps = ~new & (start != np.roll(legs["zone"].to_numpy(object), 1))
     _note_jumps(tables.trips, trips, jumps)
-    homes = trips["household"].map(home_zones(tables)).to_numpy(object)
     origins = pd.DataFrame({"zone": start[new]})
-    origins["place"] = _first_place(legs, start[new], homes[new])
+    origins["place"] = _first_place(legs, start[new], home[new])
     where: tuple[str, ...] = ("zone",)
     if measure.zones is not None:
         where = ("zone", "x", "y")

@@ -19,6 +19,8 @@ from macjax.importers.cars import Cars
 from macjax.importers.horizon import DAY_SECONDS, Horizon
 
 PLACE = ("place",)
+# Nearer than this two ends of trips are one place [m].
+APART_M = 500.0
 
 
 class Chains(NamedTuple):
@@ -31,7 +33,8 @@ class Chains(NamedTuple):
             `latest`, if there, is until when a departure is still as planned [s].
         origins: where each car stands at first: place and the columns of `where`,
             shape (cars,).
-        where: columns that tell the location for links to feeders, e.g. `zone`.
+        where: columns that tell the location for links to feeders: zone, or x and y
+            [m], or both.
     """
 
     ids: pd.Series
@@ -63,12 +66,16 @@ def repeat_days(chains: Chains, repeat: int) -> Chains:
 
 
 def moved_ends(chains: Chains) -> np.ndarray:
-    """Cars whose last trip ends elsewhere than where the first one starts."""
+    """Cars whose last trip ends elsewhere than where the first one starts.
+
+    Elsewhere is another zone; without zones, more than `APART_M` off by x and y.
+    """
     last = chains.legs.drop_duplicates("car", keep="last").set_index("car")
-    columns = [*PLACE, *chains.where]
-    ends = last[columns].reindex(chains.origins.index)
-    same = (ends == chains.origins[columns]) | ends.isna()
-    return ~same.all(axis=1).to_numpy(bool)
+    last = last.reindex(chains.origins.index)
+    if "zone" in chains.where:
+        return (last["zone"] != chains.origins["zone"]).to_numpy(bool)
+    gap = np.hypot(*(last[c] - chains.origins[c] for c in ("x", "y")))
+    return (gap > APART_M).to_numpy(bool)
 
 
 def chain_tables(chains: Chains, horizon: Horizon, cars: Cars):

@@ -14,7 +14,7 @@ import pandas as pd
 
 from macjax._errors import SettingsError
 from macjax.importers.cars import Cars
-from macjax.importers.chains import Chains
+from macjax.importers.chains import APART_M, Chains
 from macjax.importers.files import UnreadableError, name_of, open_bytes, sources
 from macjax.importers.findings import Findings
 from macjax.importers.matsim_clock import Clock, plan_clock
@@ -27,7 +27,6 @@ from macjax.importers.travel import check_length, trip_seconds
 ENDINGS = (".xml", ".xml.gz")
 SHORT_PLACES = {"h": "home", "w": "work"}
 INTERACTION = " interaction"
-APART_M = 500.0  # a car that stands farther off than that was moved without a leg
 
 
 def matsim(

@@ -3,7 +3,7 @@
 Nothing is fetched and no entity is unfolded: the DOCTYPE that MATSim writes names a DTD
 on the web, which is blanked out, so that an entity nobody knows is an error; a file
 with a DTD of its own within is refused. Of the file no more is held than the persons of
-one part, and no single element may exceed `LARGEST_ELEMENT`.
+one part; no element may exceed `LARGEST_ELEMENT`, and no plan `MOST_ELEMENTS`.
 """
 
 import io
@@ -21,6 +21,8 @@ from macjax.importers.files import UnreadableError
 HEAD = 2**16  # bytes, in which the DOCTYPE stands
 CHUNK = 2**20  # bytes
 LARGEST_ELEMENT = 16 * 2**20  # bytes, of one tag with its attributes
+MOST_ELEMENTS = 10_000  # activities and legs of a plan
+MOST_DEPTH = 64  # of elements within each other
 PART = 20_000  # persons
 REPORT_EVERY = 10.0  # seconds between two lines of progress
 COLUMNS = ("person", "line", "kind", "type", "x", "y", "end", "stay", "depart")
@@ -57,6 +59,7 @@ class _Reader:
         self._own: list[list] = []  # elements of the present person
         self._plan: list[list] | None = None  # those of a plan that is being read
         self._id, self._line, self._plans, self._selected = "", 0, 0, False
+        self._depth = 0
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
         parser.StartDoctypeDeclHandler = self.refuse_dtd
@@ -68,7 +71,15 @@ class _Reader:
             "which may declare entities; plans need none, and such files are not read"
         )
 
+    def skip(self, tag: str, given: dict) -> None:
+        """Go deeper without reading."""
+        self._depth += 1
+        if self._depth > MOST_DEPTH:
+            line = self.parser.CurrentLineNumber
+            raise UnreadableError(f"has elements nested too deeply in line {line}")
+
     def start(self, tag: str, given: dict) -> None:
+        self.skip(tag, given)
         if self._plan is not None:
             self._start_in_plan(tag, given)
         elif tag == "plan":
@@ -80,7 +91,7 @@ class _Reader:
             elif self._plans == 1:
                 self._plan = self._own = []
             else:  # nothing of this plan is read
-                self.parser.StartElementHandler = None
+                self.parser.StartElementHandler = self.skip
         elif tag == "person":
             self._id = given.get("id", "")
             self._line = self.parser.CurrentLineNumber
@@ -95,6 +106,12 @@ class _Reader:
     def _start_in_plan(self, tag: str, given: dict) -> None:
         get, plan = given.get, self._plan
         assert plan is not None  # `start` has seen to it
+        if len(plan) > MOST_ELEMENTS:
+            line = self.parser.CurrentLineNumber
+            raise UnreadableError(
+                f"has a plan of more than {MOST_ELEMENTS:,} activities and legs in "
+                f"line {line}"
+            )
         if tag == "leg":
             line = self.parser.CurrentLineNumber
             row = [0, line, LEG, get("mode"), None, None, None, None]
@@ -109,6 +126,7 @@ class _Reader:
             leg[10] = get("distance", get("dist"))
 
     def end(self, tag: str) -> None:
+        self._depth -= 1
         if tag == "plan":
             self._plan = None
             self.parser.StartElementHandler = self.start

@@ -119,7 +119,7 @@ def values_of(table: pd.DataFrame, name: str, *others: str) -> pd.Series:
 def number_of(
     table: pd.DataFrame, values: pd.Series, column: str, findings: Findings
 ) -> pd.Series:
-    """Values by key as finite numbers of at least 0; others are faults with their line."""
+    """Values by key as finite numbers of at least 0; others are faults by line."""
     parsed = parse_numbers(values.reset_index(drop=True), from_text=True)
     wrong = list(parsed.wrong)
     with np.errstate(invalid="ignore"):

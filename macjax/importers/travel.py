@@ -15,12 +15,8 @@ ZONE_IDS = ("zone_id", "TAZ", "taz", "MAZ", "maz", "ZONE")
 METRES = (("x_utm10n_m", "y_utm10n_m"), ("x_m", "y_m"), ("x", "y"), ("X", "Y"))
 DEGREES = (("lon", "lat"), ("longitude", "latitude"))
 SKIM_KM = ("distance_km", "km", "distance", "DIST")
-
-
 # a, b [km/h], c [km] of speed = a + (b - a) (1 - exp(-km / c)) [assumed, as regions do]
 SPEED_KMH = (20.0, 80.0, 25.0)
-
-
 LONGEST_KM = 40_000.0  # around the Earth; more is an error of units
 
 
@@ -89,7 +85,9 @@ class Zones:
         self._table = pd.DataFrame(
             {"zone_id": ids, "x_utm10n_m": x, "y_utm10n_m": y, "area_km2": _area(sheet)}
         )
-        self._table = self._table.drop_duplicates("zone_id").dropna(subset="zone_id")
+        # A zone without a centroid is a fault, and counts as one that is not there.
+        known = ["zone_id", "x_utm10n_m", "y_utm10n_m"]
+        self._table = self._table.drop_duplicates("zone_id").dropna(subset=known)
         if self._table["area_km2"].isna().any():
             what = "no area: trips within the zone have the shortest distance"
             sheet.note("area_km2", what, "assumed", np.isnan(_area(sheet)))

@@ -205,6 +205,13 @@ def test_wrong_tables_are_named():
         importers.activitysim([TRIPS, ZONES, pd.DataFrame({"weather": [1]})])
     with pytest.raises(DataError, match="must be unique"):
         importers.activitysim([TRIPS, ZONES.assign(zone_id=[1, 2, 2])])
+    nowhere = [TRIPS, ZONES.assign(x=[0, np.nan, 3000])]
+    with pytest.raises(DataError, match=r"x: must have a value \(line 2\)"):
+        importers.activitysim(nowhere)
+    with pytest.raises(DataError, match="holds no car trip"):
+        importers.activitysim(nowhere, on_fault="drop")
+    bare = importers.activitysim([TRIPS, ZONES.drop(columns="area_km2")])
+    assert found(bare, "no area") == 3
     with pytest.raises(DataError, match="holds no car trip"):
         load(TRIPS.assign(trip_mode="WALK"))
     land_use = pd.DataFrame({"TAZ": [1], "TOTHH": [3]})

@@ -353,6 +353,21 @@ def test_a_gigantic_attribute_is_refused(tmp_path):
         importers.matsim(write(tmp_path / "plans.xml", text))
 
 
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        ("<a>" * 1000, "nested too deeply in line 6"),
+        (activity("x", end_time="07:00:00") * 10_002, "more than 10,000 activities"),
+    ],
+)
+@pytest.mark.parametrize("selected", ["yes", "no"])
+def test_plans_without_end_are_refused(tmp_path, inside, said, selected):
+    first = commuter().replace("</person>", "")
+    text = population(first.split("\n", 1)[0], plan(inside, selected=selected))
+    with pytest.raises(DataError, match=said):
+        importers.matsim(write(tmp_path / "plans.xml", text))
+
+
 def test_memory_does_not_grow_with_what_is_not_kept(tmp_path):
     """Routes and attributes of 30 MB pass through; what stays is the trips."""
     route = '<route type="links" distance="20000">' + "12345 " * 5000 + "</route>"
