@@ -172,6 +172,7 @@ def test_certificate_shares_no_code_with_the_solver():
     [
         ("pandas", ("_numerics", "_status", "_version", "sets", "solvers")),
         ("jax", ("scenario", "results", "plots", "config", "cli", "_commands")),
+        ("jax", ("importers", "_import_command")),
         ("matplotlib", tuple(p for p in LEVELS if p != "plots")),
     ],
 )

@@ -13,6 +13,7 @@ import pandas as pd
 
 from macjax.importers.findings import Findings
 from macjax.importers.opendss_script import READ_KINDS, Script
+from macjax.scenario.arrow import STRING
 from macjax.scenario.numeric import parse_numbers
 
 SAME_VOLTAGE = 0.02  # a transformer with a ratio nearer to 1 is a regulator
@@ -188,8 +189,9 @@ def _loads(table: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     loads["kw"] = number("kw").fillna(by_kva)
     shape = values_of(own, "yearly").reindex(loads.index)
     for name in ("daily", "duty"):
-        shape = shape.fillna(values_of(own, name).reindex(loads.index))
-    loads["shape"] = shape.str.strip("\"'").str.lower()
+        other = values_of(own, name).reindex(loads.index)
+        shape = shape.where(shape.notna(), other)
+    loads["shape"] = shape.astype(STRING).str.strip("\"'").str.lower().astype(object)
     for column, rule in (
         ("bus", "load has no bus1"),
         ("kw", "load has no kw, nor kva with pf"),
