@@ -14,7 +14,6 @@ import pandas as pd
 from macjax._errors import FIRST_IDS, DataError, Fault, SettingsError
 
 ON_FAULT = ("error", "drop")
-ACTIONS = ("left out", "changed", "assumed", "not read")
 REPORT_COLUMNS = ("file", "lines", "column", "what", "action", "count", "ids")
 
 
