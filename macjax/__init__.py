@@ -25,6 +25,7 @@ from macjax._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from macjax import baselines as baselines
+    from macjax import importers as importers
     from macjax import objectives as objectives
     from macjax import plots as plots
     from macjax import regions as regions
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 # Module of each name that is imported at its first use; None for modules themselves.
 _HOMES = {
     "baselines": None,
+    "importers": None,
     "objectives": None,
     "plots": None,
     "regions": None,
@@ -99,6 +101,7 @@ __all__ = [
     "compare",
     "example",
     "example_assumptions",
+    "importers",
     "objectives",
     "plots",
     "read_part",

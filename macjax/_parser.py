@@ -16,6 +16,7 @@ from macjax._commands import (
     validate,
 )
 from macjax._errors import SettingsError
+from macjax._import_command import add_import
 from macjax._methods import COMPARED, DEFAULT_TARIFF, METHODS
 from macjax._version import __version__
 from macjax.baselines import tariff_names
@@ -83,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"macjax {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    add_import(commands, add_command, folder)
     add_scenario_commands(commands)
     add_result_commands(commands)
     command = add_command(commands, "demo", demo)

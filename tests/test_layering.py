@@ -31,10 +31,12 @@ LEVELS = {
     "regions": 6,
     "synthetic": 6,
     "examples": 6,
+    "importers": 6,
     "plots": 6,
     "": 7,  # macjax/__init__.py, which only re-exports
     "__main__": 7,
     "_commands": 7,
+    "_import_command": 7,
     "_methods": 7,
     "_output": 7,
     "_parser": 7,
@@ -170,6 +172,7 @@ def test_certificate_shares_no_code_with_the_solver():
     [
         ("pandas", ("_numerics", "_status", "_version", "sets", "solvers")),
         ("jax", ("scenario", "results", "plots", "config", "cli", "_commands")),
+        ("jax", ("importers", "_import_command")),
         ("matplotlib", tuple(p for p in LEVELS if p != "plots")),
     ],
 )
