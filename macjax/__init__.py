@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from macjax import baselines as baselines
     from macjax import objectives as objectives
     from macjax import plots as plots
+    from macjax import regions as regions
     from macjax import synthetic as synthetic
     from macjax._program import use_all_cores as use_all_cores
     from macjax.certificate import Certificate as Certificate
@@ -50,6 +51,7 @@ _HOMES = {
     "baselines": None,
     "objectives": None,
     "plots": None,
+    "regions": None,
     "synthetic": None,
     "use_all_cores": "_program",
     "Certificate": "certificate",
@@ -98,6 +100,7 @@ __all__ = [
     "objectives",
     "plots",
     "read_part",
+    "regions",
     "resume",
     "solve",
     "synthetic",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from macjax._commands import (
     baseline,
+    build,
     certify,
     compare,
     demo,
@@ -91,7 +92,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def add_scenario_commands(commands) -> None:
-    """validate, solve, resume, baseline: one scenario in."""
+    """build: a scenario out; validate, solve, resume, baseline: one scenario in."""
+    command = add_command(commands, "build", build)
+    command.add_argument("input", help="configuration with a table [region]")
+    add_out(command, required=True)
+    command.add_argument(
+        "--adoption", type=float, help="electric share of all cars, in (0, 1]"
+    )
+    command.add_argument(
+        "--sample",
+        type=float,
+        help="share of the electric cars that is built, in (0, 1]; weights make up "
+        "for it",
+    )
+    command.add_argument("--seed", type=int, help="of all random draws")
+
     command = add_command(commands, "validate", validate)
     command.add_argument("input", help=INPUT_HELP)
     add_vehicle_to_grid(command)
@@ -175,11 +190,15 @@ def add_inputs(command, compared: tuple[str, ...]) -> None:
     command.set_defaults(compared=compared)
 
 
-def add_out(command, default: str | None = None) -> None:
+def add_out(command, default: str | None = None, required: bool = False) -> None:
     """Where to write."""
-    shown = f"default {default}" if default else "default: write nothing"
+    shown = f"; default {default}" if default else "; default: write nothing"
     command.add_argument(
-        "--out", type=folder, default=default, help=f"folder to write; {shown}"
+        "--out",
+        type=folder,
+        default=default,
+        required=required,
+        help="folder to write" + ("" if required else shown),
     )
 
 

@@ -1,6 +1,7 @@
 """Configurations: a TOML file that names a scenario and says how to solve it.
 
-    scenario = "folder"        # relative to this file; or builder = "example"
+    scenario = "folder"        # relative to this file; or builder = "example", or
+                               # [region], see macjax.regions
     objective = "peak + smoothing:1e-3"
 
     [arguments]                # of the builder
@@ -29,6 +30,7 @@ from macjax._errors import SettingsError, nearest
 # A builder makes a scenario from keyword arguments.
 BUILDERS = {
     "example": ("macjax.examples", "example"),
+    "region": ("macjax.regions", "build"),
     "synthetic": ("macjax.synthetic", "fleet"),
 }
 # The word for each objective, its class, and what its number is ("" if it has none).
@@ -62,7 +64,7 @@ RULES = {
     "device_memory": ("GiB of more than 0", lambda value: 0 < value < math.inf),
     "warm_start": ("the folder of a solution", lambda value: value.strip() != ""),
 }
-CONFIG_KEYS = ("scenario", "builder", "arguments", "objective", "solve")
+CONFIG_KEYS = ("scenario", "builder", "arguments", "region", "objective", "solve")
 NOUNS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
 Kind = TypeVar("Kind", float, int, str, bool)
 _CANONICAL_INTEGER = r"0|-?[1-9]\d{0,17}"
@@ -226,13 +228,21 @@ def _job_from_table(table: dict, path: Path) -> Job:
         if key not in CONFIG_KEYS:
             hint = nearest(key, CONFIG_KEYS)
             raise SettingsError(f"{path}: unknown key '{key}'; {hint}")
-    if ("scenario" in table) == ("builder" in table):
-        raise SettingsError(f"{path}: give one of the keys 'scenario' and 'builder'")
+    if sum(key in table for key in ("scenario", "builder", "region")) != 1:
+        raise SettingsError(
+            f"{path}: give one of the keys 'scenario', 'builder' and 'region'"
+        )
     for key in ("arguments", "solve"):
         if not isinstance(table.get(key, {}), dict):
             raise SettingsError(f"{path}: '{key}' must be a table, [{key}]")
-    builder, folder = None, None
-    if "builder" in table:
+    builder, folder, arguments = None, None, table.get("arguments", {})
+    if "region" in table:
+        # The builder reads the file itself, and says what is wrong with [region]
+        builder, own = "region", {"config": str(path)}
+        if arguments:
+            raise SettingsError(f"{path}: give the keys of [arguments] in [region]")
+        arguments = own
+    elif "builder" in table:
         builder = _typed(table["builder"], str, f"{path}: builder")
         if builder not in BUILDERS:
             hint = nearest(builder, BUILDERS)
@@ -251,7 +261,7 @@ def _job_from_table(table: dict, path: Path) -> Job:
         source=path,
         folder=folder,
         builder=builder,
-        arguments=table.get("arguments", {}),
+        arguments=arguments,
         objective=objective,
         solve=solve,
         base=path.parent,
