@@ -87,8 +87,8 @@ show("feeders")
 # %% [markdown]
 # Which feeders unmanaged charging overloads is not fitted. It depends on the sample:
 # all cars that a row stands for arrive in the same minute, so that a small sample has
-# higher peaks. Half the feeders of California are expected to be overloaded in 2035
-# (Li and Jenn 2024).
+# higher peaks; with all 1.46 million cars it is 31 % of the feeders and 317 MW. Half
+# the feeders of California are expected to be overloaded in 2035 (Li and Jenn 2024).
 
 # %%
 overloaded = {}

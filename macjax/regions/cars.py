@@ -51,7 +51,7 @@ class Week(NamedTuple):
 
 
 def build_cars(world: World, rows) -> Week:
-    """The week of the electric cars `rows`; those that are not possible stay at home.
+    """The week of the electric cars `rows`; an impossible one has no trips and stays.
 
     Columns of the cars, among others: without (no charger at home or work), helped
     (fast stops, since its chargers do not carry it), raised (SOC at the start),

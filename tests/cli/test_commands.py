@@ -156,6 +156,16 @@ def test_resume_hands_over_what_is_given(library, tmp_path, capsys):
     assert (out / "solution.json").exists()
 
 
+def test_a_kernel_that_does_not_work_is_told(library, folder, capsys):
+    def solve(*arguments, **settings):
+        warnings.warn(macjax.KernelWarning("no kernel here"), stacklevel=1)
+        return MAC
+
+    library.replace("solve", solve)
+    assert run("solve", folder, "--quiet") == 0
+    assert capsys.readouterr().err == "KernelWarning: no kernel here\n"
+
+
 def test_what_is_not_given_is_left_to_the_library(library, folder):
     assert run("solve", folder) == 0
     (_, _, settings) = library.calls[-1]
