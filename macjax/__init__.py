@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from macjax import objectives as objectives
     from macjax import plots as plots
     from macjax import regions as regions
+    from macjax import studies as studies
     from macjax import synthetic as synthetic
     from macjax._program import use_all_cores as use_all_cores
     from macjax.certificate import Certificate as Certificate
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from macjax.results import Solution as Solution
     from macjax.results import compare as compare
     from macjax.scenario import Scenario as Scenario
+    from macjax.studies import sweep as sweep
 
 # Module of each name that is imported at its first use; None for modules themselves.
 _HOMES = {
@@ -55,6 +57,7 @@ _HOMES = {
     "objectives": None,
     "plots": None,
     "regions": None,
+    "studies": None,
     "synthetic": None,
     "use_all_cores": "_program",
     "Certificate": "certificate",
@@ -73,6 +76,7 @@ _HOMES = {
     "Solution": "results",
     "compare": "results",
     "Scenario": "scenario",
+    "sweep": "studies",
 }
 __all__ = [
     "Certificate",
@@ -108,6 +112,8 @@ __all__ = [
     "regions",
     "resume",
     "solve",
+    "studies",
+    "sweep",
     "synthetic",
     "use_all_cores",
 ]

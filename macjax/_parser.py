@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import tomllib
 from collections.abc import Callable
 
 from macjax._commands import (
@@ -18,9 +19,12 @@ from macjax._commands import (
 from macjax._errors import SettingsError
 from macjax._import_command import add_import
 from macjax._methods import COMPARED, DEFAULT_TARIFF, METHODS
+from macjax._study_commands import sweep
 from macjax._version import __version__
 from macjax.baselines import tariff_names
 from macjax.config import DTYPES, POLICIES, SOLVE_KEYS, check_setting, rule_of
+from macjax.studies.factors import FACTORS
+from macjax.studies.store import KEEP
 
 INPUT_HELP = "folder of a scenario, or a configuration (configs/*.toml)"
 INPUTS_HELP = (
@@ -72,6 +76,29 @@ def seconds(text: str) -> float:
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"must be seconds of at least 0, not '{text}'")
     return value
+
+
+def workers(text: str) -> int:
+    """A number of processes of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, not '{text}'")
+    return int(text)
+
+
+def varied(text: str) -> tuple[str, list]:
+    """'adoption=0.1,0.3' -> ('adoption', [0.1, 0.3]).
+
+    Values are written as in TOML, so lists and dates are values too; what TOML does not
+    know is text.
+    """
+    key, _, values = text.partition("=")
+    if not key.strip() or not values.strip():
+        raise argparse.ArgumentTypeError(f"must be KEY=VALUE,VALUE..., not '{text}'")
+    try:
+        listed = tomllib.loads(f"values = [{values}]")["values"]
+    except (ValueError, RecursionError):
+        listed = [value.strip() for value in values.split(",")]
+    return key.strip(), listed
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -141,7 +168,7 @@ def add_scenario_commands(commands) -> None:
 
 
 def add_result_commands(commands) -> None:
-    """certify, compare, plot: solutions in."""
+    """certify, compare, sweep, plot: solutions in, or several out."""
     command = add_command(commands, "certify", certify)
     command.add_argument(
         "input", help="folder of a solution; or of a scenario, with --schedule"
@@ -160,10 +187,49 @@ def add_result_commands(commands) -> None:
     add_tariff(command)
     add_solver_options(command)
 
+    add_sweep(commands)
+
     command = add_command(commands, "plot", plot)
     add_inputs(command, ("unmanaged", "mac"))
     add_out(command, "figures")
     command.add_argument("--feeder", help="feeder whose load is drawn; default: worst")
+    add_tariff(command)
+    add_solver_options(command)
+
+
+def add_sweep(commands) -> None:
+    """sweep: methods on all combinations of what varies."""
+    command = add_command(commands, "sweep", sweep)
+    command.add_argument("input", help=INPUT_HELP)
+    command.add_argument(
+        "--over",
+        type=varied,
+        action="append",
+        metavar="KEY=VALUE,...",
+        help="what varies: a key of [region] or of the builder, or a factor "
+        f"({', '.join(FACTORS)}); may be repeated; default: [sweep] of the "
+        "configuration",
+    )
+    command.add_argument(
+        "--methods",
+        help=f"which of {', '.join(METHODS)}, joined by commas; default: [sweep] of "
+        f"the configuration, or {','.join(COMPARED)}",
+    )
+    add_out(command)
+    command.add_argument(
+        "--keep",
+        choices=KEEP,
+        default="tables",
+        help="what --out holds of each result: loads, upgrades, prices and numbers "
+        "(default), or schedule and scenario too",
+    )
+    command.add_argument(
+        "--workers",
+        type=workers,
+        default=1,
+        help="processes side by side; default 1, which is best where one solve uses "
+        "all cores or a GPU",
+    )
     add_tariff(command)
     add_solver_options(command)
 

@@ -43,6 +43,7 @@ LEVELS = {
     "_program": 7,
     "cli": 7,
     "config": 7,
+    "studies": 7,
 }
 LONGEST_MODULE = 500
 LONGEST_FUNCTION = 60

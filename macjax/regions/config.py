@@ -40,7 +40,7 @@ from .parameters import (
 )
 
 # Keys of a file that say what to do with the region; others read them.
-OTHER_KEYS = ("objective", "solve")
+OTHER_KEYS = ("objective", "solve", "sweep")
 NOUNS = {
     bool: "true or false",
     int: "a whole number",
