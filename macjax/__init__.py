@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from macjax._errors import CheckpointError as CheckpointError
 from macjax._errors import CheckpointWarning as CheckpointWarning
 from macjax._errors import DataError as DataError
+from macjax._errors import KernelWarning as KernelWarning
 from macjax._errors import MacjaxError as MacjaxError
 from macjax._errors import MemoryShortError as MemoryShortError
 from macjax._errors import MemoryShortWarning as MemoryShortWarning
@@ -24,9 +25,12 @@ from macjax._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from macjax import baselines as baselines
+    from macjax import importers as importers
     from macjax import objectives as objectives
     from macjax import plots as plots
     from macjax import powerflow as powerflow
+    from macjax import regions as regions
+    from macjax import studies as studies
     from macjax import synthetic as synthetic
     from macjax._program import use_all_cores as use_all_cores
     from macjax.certificate import Certificate as Certificate
@@ -45,13 +49,17 @@ if TYPE_CHECKING:
     from macjax.results import Solution as Solution
     from macjax.results import compare as compare
     from macjax.scenario import Scenario as Scenario
+    from macjax.studies import sweep as sweep
 
 # Module of each name that is imported at its first use; None for modules themselves.
 _HOMES = {
     "baselines": None,
+    "importers": None,
     "objectives": None,
     "plots": None,
     "powerflow": None,
+    "regions": None,
+    "studies": None,
     "synthetic": None,
     "use_all_cores": "_program",
     "Certificate": "certificate",
@@ -70,6 +78,7 @@ _HOMES = {
     "Solution": "results",
     "compare": "results",
     "Scenario": "scenario",
+    "sweep": "studies",
 }
 __all__ = [
     "Certificate",
@@ -78,6 +87,7 @@ __all__ = [
     "DataError",
     "EnergyCost",
     "FeederCapacity",
+    "KernelWarning",
     "MacjaxError",
     "MemoryShortError",
     "MemoryShortWarning",
@@ -97,12 +107,16 @@ __all__ = [
     "compare",
     "example",
     "example_assumptions",
+    "importers",
     "objectives",
     "plots",
     "powerflow",
     "read_part",
+    "regions",
     "resume",
     "solve",
+    "studies",
+    "sweep",
     "synthetic",
     "use_all_cores",
 ]

@@ -1,5 +1,6 @@
 """What each command does; every one takes parsed arguments and returns an exit code."""
 
+import json
 from pathlib import Path
 
 from macjax._errors import MacjaxError, SettingsError
@@ -16,6 +17,7 @@ from macjax._output import (
     check_files,
     comparison_text,
     is_solution,
+    json_value,
     note,
     print_json,
 )
@@ -31,6 +33,8 @@ EXIT_CODES = {
 }
 DEMO_METHODS = ("unmanaged", "time_of_use", "per_session", "mac")
 FIGURES, TABLE = "figures", "comparison.csv"
+# What `build` writes: the tables, what is known of them, and all that was assumed.
+SCENARIO, FACTS, ASSUMED = "scenario", "facts.json", "region.toml"
 # Options that only what optimises takes, and all those of a run on a scenario.
 SOLVER_OPTIONS = ("gap", "max_iterations", "time_limit", "dtype", "device_memory")
 SOLVER_OPTIONS += ("warm_start",)
@@ -60,6 +64,33 @@ def validate(args) -> int:
     shown = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     slots = f"{scenario.slots:,} slots of {scenario.slot_minutes} minutes"
     print(f"{scenario.name}: valid; {shown}; {slots}")
+    return DONE
+
+
+def build(args) -> int:
+    """Build the scenario of a region from its configuration."""
+    from macjax import regions
+
+    out = Path(args.out)
+    check_collection_folder(out, (), (SCENARIO, FACTS, ASSUMED))
+    built = regions.build_with_facts(
+        args.input,
+        adoption=args.adoption,
+        sample=args.sample,
+        seed=args.seed,
+        progress=_progress(args),
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    built.scenario.write(out / SCENARIO)
+    text = json.dumps(json_value(built.facts), indent=2, allow_nan=False) + "\n"
+    (out / FACTS).write_text(text, encoding="utf-8")
+    (out / ASSUMED).write_text(built.config.to_toml(), encoding="utf-8")
+    if args.json:
+        print_json({**built.facts, "out": out})
+        return DONE
+    announce(built.scenario, args.quiet)
+    print(regions.report(built.facts))
+    print(f"written to {out}: {SCENARIO}, {FACTS}, {ASSUMED} (all that is assumed)")
     return DONE
 
 

@@ -43,6 +43,10 @@ class CheckpointWarning(UserWarning):
     """A checkpoint could not be written or read; the run goes on without it."""
 
 
+class KernelWarning(UserWarning):
+    """A kernel for GPUs does not work here; solves go on without it, slower."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Fault:
     """One broken rule in one column of one table.

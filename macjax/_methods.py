@@ -45,18 +45,19 @@ def check_methods(names: Sequence[str]) -> tuple[str, ...]:
 
 def run_method(name: str, scenario, request: Request):
     """The solution of one method."""
-    import macjax
+    from macjax import baselines
+    from macjax.driver import solve
 
     if name == "mac":
-        return macjax.solve(
+        return solve(
             scenario, request.objective, progress=request.progress, **request.settings
         )
     if name == "per_session":
-        return macjax.baselines.per_session(
+        return baselines.per_session(
             scenario, request.objective, progress=request.progress, **request.settings
         )
     settings = {k: v for k, v in request.settings.items() if k == "on_infeasible"}
-    simulate = getattr(macjax.baselines, name)
+    simulate = getattr(baselines, name)
     given = [read_tariff(request.tariff)] if name == "time_of_use" else []
     return simulate(scenario, *given, objective=request.objective, **settings)
 

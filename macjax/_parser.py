@@ -2,10 +2,12 @@
 
 import argparse
 import math
+import tomllib
 from collections.abc import Callable
 
 from macjax._commands import (
     baseline,
+    build,
     certify,
     compare,
     demo,
@@ -15,10 +17,14 @@ from macjax._commands import (
     validate,
 )
 from macjax._errors import SettingsError
+from macjax._import_command import add_import
 from macjax._methods import COMPARED, DEFAULT_TARIFF, METHODS
+from macjax._study_commands import sweep
 from macjax._version import __version__
 from macjax.baselines import tariff_names
 from macjax.config import DTYPES, POLICIES, SOLVE_KEYS, check_setting, rule_of
+from macjax.studies.factors import FACTORS
+from macjax.studies.store import KEEP
 
 INPUT_HELP = "folder of a scenario, or a configuration (configs/*.toml)"
 INPUTS_HELP = (
@@ -72,6 +78,29 @@ def seconds(text: str) -> float:
     return value
 
 
+def workers(text: str) -> int:
+    """A number of processes of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, not '{text}'")
+    return int(text)
+
+
+def varied(text: str) -> tuple[str, list]:
+    """'adoption=0.1,0.3' -> ('adoption', [0.1, 0.3]).
+
+    Values are written as in TOML, so lists and dates are values too; what TOML does not
+    know is text.
+    """
+    key, _, values = text.partition("=")
+    if not key.strip() or not values.strip():
+        raise argparse.ArgumentTypeError(f"must be KEY=VALUE,VALUE..., not '{text}'")
+    try:
+        listed = tomllib.loads(f"values = [{values}]")["values"]
+    except (ValueError, RecursionError):
+        listed = [value.strip() for value in values.split(",")]
+    return key.strip(), listed
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; each sets `run`."""
     parser = argparse.ArgumentParser(
@@ -82,6 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"macjax {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    add_import(commands, add_command, folder)
     add_scenario_commands(commands)
     add_result_commands(commands)
     command = add_command(commands, "demo", demo)
@@ -91,7 +121,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def add_scenario_commands(commands) -> None:
-    """validate, solve, resume, baseline: one scenario in."""
+    """build: a scenario out; validate, solve, resume, baseline: one scenario in."""
+    command = add_command(commands, "build", build)
+    command.add_argument("input", help="configuration with a table [region]")
+    add_out(command, required=True)
+    command.add_argument(
+        "--adoption", type=float, help="electric share of all cars, in (0, 1]"
+    )
+    command.add_argument(
+        "--sample",
+        type=float,
+        help="share of the electric cars that is built, in (0, 1]; weights make up "
+        "for it",
+    )
+    command.add_argument("--seed", type=int, help="of all random draws")
+
     command = add_command(commands, "validate", validate)
     command.add_argument("input", help=INPUT_HELP)
     add_vehicle_to_grid(command)
@@ -124,7 +168,7 @@ def add_scenario_commands(commands) -> None:
 
 
 def add_result_commands(commands) -> None:
-    """certify, compare, plot: solutions in."""
+    """certify, compare, sweep, plot: solutions in, or several out."""
     command = add_command(commands, "certify", certify)
     command.add_argument(
         "input", help="folder of a solution; or of a scenario, with --schedule"
@@ -143,10 +187,49 @@ def add_result_commands(commands) -> None:
     add_tariff(command)
     add_solver_options(command)
 
+    add_sweep(commands)
+
     command = add_command(commands, "plot", plot)
     add_inputs(command, ("unmanaged", "mac"))
     add_out(command, "figures")
     command.add_argument("--feeder", help="feeder whose load is drawn; default: worst")
+    add_tariff(command)
+    add_solver_options(command)
+
+
+def add_sweep(commands) -> None:
+    """sweep: methods on all combinations of what varies."""
+    command = add_command(commands, "sweep", sweep)
+    command.add_argument("input", help=INPUT_HELP)
+    command.add_argument(
+        "--over",
+        type=varied,
+        action="append",
+        metavar="KEY=VALUE,...",
+        help="what varies: a key of [region] or of the builder, or a factor "
+        f"({', '.join(FACTORS)}); may be repeated; default: [sweep] of the "
+        "configuration",
+    )
+    command.add_argument(
+        "--methods",
+        help=f"which of {', '.join(METHODS)}, joined by commas; default: [sweep] of "
+        f"the configuration, or {','.join(COMPARED)}",
+    )
+    add_out(command)
+    command.add_argument(
+        "--keep",
+        choices=KEEP,
+        default="tables",
+        help="what --out holds of each result: loads, upgrades, prices and numbers "
+        "(default), or schedule and scenario too",
+    )
+    command.add_argument(
+        "--workers",
+        type=workers,
+        default=1,
+        help="processes side by side; default 1, which is best where one solve uses "
+        "all cores or a GPU",
+    )
     add_tariff(command)
     add_solver_options(command)
 
@@ -175,11 +258,15 @@ def add_inputs(command, compared: tuple[str, ...]) -> None:
     command.set_defaults(compared=compared)
 
 
-def add_out(command, default: str | None = None) -> None:
+def add_out(command, default: str | None = None, required: bool = False) -> None:
     """Where to write."""
-    shown = f"default {default}" if default else "default: write nothing"
+    shown = f"; default {default}" if default else "; default: write nothing"
     command.add_argument(
-        "--out", type=folder, default=default, help=f"folder to write; {shown}"
+        "--out",
+        type=folder,
+        default=default,
+        required=required,
+        help="folder to write" + ("" if required else shown),
     )
 
 

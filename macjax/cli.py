@@ -42,14 +42,18 @@ def _run(args, interruption: "Interruption") -> int:
     import warnings
 
     from macjax._commands import INTERRUPTED, UNSOLVED
-    from macjax._errors import CheckpointWarning, MemoryShortWarning
+    from macjax._errors import (
+        CheckpointWarning,
+        KernelWarning,
+        MemoryShortWarning,
+    )
     from macjax._output import note, note_warning
 
     with warnings.catch_warnings():
         # What warns in a program is a note of the scenario here, shown in its place.
         warnings.simplefilter("ignore", UserWarning)
-        warnings.simplefilter("always", CheckpointWarning)
-        warnings.simplefilter("always", MemoryShortWarning)
+        for told in (CheckpointWarning, KernelWarning, MemoryShortWarning):
+            warnings.simplefilter("always", told)
         warnings.showwarning = note_warning
         try:
             interruption.raises = True

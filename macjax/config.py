@@ -1,10 +1,12 @@
 """Configurations: a TOML file that names a scenario and says how to solve it.
 
-    scenario = "folder"        # relative to this file; or builder = "example"
+    scenario = "folder"        # relative to this file; or builder = "example", or
+                               # [region], see macjax.regions
     objective = "peak + smoothing:1e-3"
 
     [arguments]                # of the builder
     [solve]                    # the arguments of macjax.solve
+    [sweep]                    # over.adoption = [0.1, 0.3], methods = ["mac"]
 
 Unknown keys are errors that name the nearest one. The objective may also be a table,
 `[objective]` with `peak = true` and `smoothing = 1e-3`. Reading a file runs no code.
@@ -29,6 +31,7 @@ from macjax._errors import SettingsError, nearest
 # A builder makes a scenario from keyword arguments.
 BUILDERS = {
     "example": ("macjax.examples", "example"),
+    "region": ("macjax.regions", "build"),
     "synthetic": ("macjax.synthetic", "fleet"),
 }
 # The word for each objective, its class, and what its number is ("" if it has none).
@@ -62,7 +65,9 @@ RULES = {
     "device_memory": ("GiB of more than 0", lambda value: 0 < value < math.inf),
     "warm_start": ("the folder of a solution", lambda value: value.strip() != ""),
 }
-CONFIG_KEYS = ("scenario", "builder", "arguments", "objective", "solve")
+CONFIG_KEYS = ("scenario", "builder", "arguments", "region", "objective", "solve")
+CONFIG_KEYS += ("sweep",)
+SWEEP_KEYS = ("over", "methods")
 NOUNS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
 Kind = TypeVar("Kind", float, int, str, bool)
 _CANONICAL_INTEGER = r"0|-?[1-9]\d{0,17}"
@@ -80,6 +85,7 @@ class Job:
         objective: text, table or None, as `parse_objective` takes it.
         solve: arguments of `macjax.solve` other than scenario, objective, progress.
         base: folder that paths in the objective are relative to.
+        sweep: what `macjax.sweep` varies, `over`, and its `methods`, where given.
     """
 
     source: Path
@@ -89,15 +95,16 @@ class Job:
     objective: str | Mapping | None = None
     solve: Mapping = dataclasses.field(default_factory=dict)
     base: Path = Path()
+    sweep: Mapping = dataclasses.field(default_factory=dict)
 
     def build_scenario(self):
         """Read the scenario's folder, or run its builder."""
-        import macjax
+        from macjax.scenario import Scenario
 
         if self.folder is None:
-            return _run_builder(str(self.builder), self.arguments)
+            return run_builder(str(self.builder), self.arguments)
         vehicle_to_grid = self.solve.get("vehicle_to_grid")
-        return macjax.Scenario.read(self.folder, vehicle_to_grid=vehicle_to_grid)
+        return Scenario.read(self.folder, vehicle_to_grid=vehicle_to_grid)
 
     def build_objective(self):
         """The objective, or None for the default of `macjax.solve`."""
@@ -226,13 +233,21 @@ def _job_from_table(table: dict, path: Path) -> Job:
         if key not in CONFIG_KEYS:
             hint = nearest(key, CONFIG_KEYS)
             raise SettingsError(f"{path}: unknown key '{key}'; {hint}")
-    if ("scenario" in table) == ("builder" in table):
-        raise SettingsError(f"{path}: give one of the keys 'scenario' and 'builder'")
-    for key in ("arguments", "solve"):
+    if sum(key in table for key in ("scenario", "builder", "region")) != 1:
+        raise SettingsError(
+            f"{path}: give one of the keys 'scenario', 'builder' and 'region'"
+        )
+    for key in ("arguments", "solve", "sweep"):
         if not isinstance(table.get(key, {}), dict):
             raise SettingsError(f"{path}: '{key}' must be a table, [{key}]")
-    builder, folder = None, None
-    if "builder" in table:
+    builder, folder, arguments = None, None, table.get("arguments", {})
+    if "region" in table:
+        # The builder reads the file itself, and says what is wrong with [region]
+        builder, own = "region", {"config": str(path)}
+        if arguments:
+            raise SettingsError(f"{path}: give the keys of [arguments] in [region]")
+        arguments = own
+    elif "builder" in table:
         builder = _typed(table["builder"], str, f"{path}: builder")
         if builder not in BUILDERS:
             hint = nearest(builder, BUILDERS)
@@ -251,14 +266,42 @@ def _job_from_table(table: dict, path: Path) -> Job:
         source=path,
         folder=folder,
         builder=builder,
-        arguments=table.get("arguments", {}),
+        arguments=arguments,
         objective=objective,
         solve=solve,
         base=path.parent,
+        sweep=_sweep_table(table.get("sweep", {}), f"{path}: [sweep]"),
     )
 
 
-def _run_builder(builder: str, arguments: Mapping):
+def _sweep_table(table: Mapping, owner: str) -> dict:
+    """What to vary, keys of inner tables joined by points, and the methods."""
+    for key in table:
+        if key not in SWEEP_KEYS:
+            raise SettingsError(
+                f"{owner}: unknown key '{key}'; {nearest(key, SWEEP_KEYS)}"
+            )
+    found = dict(table)
+    if "over" in table:
+        if not isinstance(table["over"], dict):
+            raise SettingsError(f"{owner}: over must be a table of lists")
+        found["over"] = flatten(table["over"])
+    methods = table.get("methods", [])
+    if not isinstance(methods, list) or not all(isinstance(m, str) for m in methods):
+        raise SettingsError(f"{owner}: methods must be a list of names")
+    return found
+
+
+def flatten(table: Mapping, before: str = "") -> dict:
+    """{"chargers": {"work_share": 0.4}} -> {"chargers.work_share": 0.4}."""
+    flat = {}
+    for key, value in table.items():
+        inner = isinstance(value, Mapping)
+        flat |= flatten(value, f"{before}{key}.") if inner else {before + key: value}
+    return flat
+
+
+def run_builder(builder: str, arguments: Mapping):
     """Call a builder after a check of its argument names."""
     module, name = BUILDERS[builder]
     build = getattr(importlib.import_module(module), name)

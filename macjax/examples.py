@@ -15,7 +15,7 @@ def example() -> Scenario:
     """The bundled scenario of the San Francisco Bay Area.
 
     One week by the hour, 24 feeders, some 1,450 rows that stand for the electric 30 %
-    of the cars there; built by `macjax.regions.bay_area` from model-simulated trip
+    of the cars there; built by `macjax.regions.example` from model-simulated trip
     chains. What is measured, modelled and assumed: `example_assumptions()`.
 
         >>> scenario = macjax.example()

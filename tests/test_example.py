@@ -1,6 +1,5 @@
 """The bundled scenario: valid, possible for every car, and what its facts say."""
 
-import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,12 +8,12 @@ import pandas as pd
 import pytest
 
 from macjax.examples import example, example_assumptions, example_facts
-from macjax.regions import bay_area
+from macjax.regions.example import build
 from macjax.regions.facts import place_shares
+from macjax.regions.survey import read_survey
 
 HOUR = pd.Timedelta("1h")
 KIB = 1024
-RAW = os.environ.get("MACJAX_RAW_DATA", "")
 
 
 @pytest.fixture(scope="module")
@@ -159,9 +158,8 @@ def test_licence_and_assumptions_are_in_the_package():
     assert sum(sizes) < 1000 * KIB
 
 
-@pytest.mark.skipif(not RAW, reason="MACJAX_RAW_DATA names no folder of raw tables")
-def test_raw_tables_give_the_bundled_scenario(scenario):
-    built = bay_area.build(bay_area.read_survey(RAW))
+def test_bundled_survey_gives_the_bundled_scenario(scenario):
+    built = build(read_survey())
     assert built.facts == example_facts()
     for table in ("vehicles", "stays", "trips", "feeders", "feeder_profile"):
         pd.testing.assert_frame_equal(

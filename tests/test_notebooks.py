@@ -1,20 +1,48 @@
-"""The notebooks run from top to bottom, as plain Python."""
+"""The notebooks run from top to bottom, as plain Python, and show what they say."""
 
 import runpy
 from pathlib import Path
 
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.py"))
+NOTEBOOKS = {
+    path.stem: path
+    for path in sorted((Path(__file__).parent.parent / "notebooks").glob("*.py"))
+}
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs(path, monkeypatch):
+def run(name: str, monkeypatch) -> dict:
+    """The names that a notebook leaves behind."""
     from matplotlib import pyplot
 
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    names = runpy.run_path(str(path))
+    names = runpy.run_path(str(NOTEBOOKS[name]))
     pyplot.close("all")
+    return names
+
+
+def quickstart(names: dict) -> None:
     sweep = list(names["upgrade_kw"].values())
     assert sweep == sorted(sweep) and sweep[0] < sweep[-1]
     assert names["case"].status == "solved"
+
+
+def calibration(names: dict) -> None:
+    assert len(names["table"]) > 100
+    assert max(names["largest"].values()) < 0.06
+    shares = [column["share of feeders"] for column in names["overloaded"].values()]
+    assert shares == sorted(shares, reverse=True) and 0.2 < shares[-1] < 0.6
+
+
+CHECKS = {"01_quickstart": quickstart, "03a_calibration": calibration}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_runs(name, monkeypatch):
+    names = run(name, monkeypatch)
+    if name in CHECKS:
+        CHECKS[name](names)
+
+
+def test_checks_are_of_notebooks():
+    assert CHECKS.keys() <= NOTEBOOKS.keys()

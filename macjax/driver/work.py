@@ -30,7 +30,7 @@ from macjax.driver.together import agree_on_problem, decided, part_of
 from macjax.driver.warm_start import WarmStart
 from macjax.fleet.budget import free_bytes
 from macjax.fleet.devices import own_blocks, own_devices, put_whole
-from macjax.fleet.grid import CPU
+from macjax.fleet.grid import LEAST_LANES
 from macjax.fleet.memory import bytes_on_devices, told_if_short
 from macjax.fleet.opportunities import charging_chains
 from macjax.fleet.packing import Fleet, pack
@@ -153,7 +153,7 @@ class Work:
     def _shrink(self, error: MemoryShortError) -> bool:
         """Plan with less memory, unless it was the host's or less would not do."""
         batch = self.fleet.batch
-        least = batch.chunk == 1 and batch.shape[3] <= CPU.lanes
+        least = batch.chunk == 1 and batch.shape[3] <= LEAST_LANES
         on_device = isinstance(error.__cause__, jax.errors.JaxRuntimeError)
         alone = self.processes.count == 1
         if not (alone and on_device and self.shrunk < SHRINKS) or least:
@@ -373,6 +373,7 @@ class Work:
             "devices": self.devices,
             "processes": self.processes.count,
             "padding_share": self.fleet.waste,
+            "projection": self.fleet.batch.projection,
             "device_bytes": bytes_on_devices(self.fleet, settings.dtype),
             "in_chunks": self.fleet.batch.in_chunks,
             "vehicle_to_grid": self.vehicle_to_grid,

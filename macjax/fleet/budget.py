@@ -7,11 +7,13 @@ of one block while it works on it. A fleet in chunks holds two chunks at a time,
 with what is packed, what goes in and what comes out. Tables of cells are small.
 """
 
+import math
 from typing import Any
 
 ARRAYS = 7
 CHUNK_ARRAYS = 12
 BLOCK_ARRAYS = 10
+BLOCK_SHARE = 1 / 6  # most of the memory that a block's arrays take on accelerators
 SHARE = 0.9  # of what is free; the rest is for tables and gaps
 
 
@@ -38,6 +40,12 @@ def chunk_blocks(budget: float, block_bytes: float) -> int:
 def chunk_bytes(blocks: int, block_bytes: float) -> float:
     """Bytes of a solve in chunks of so many blocks; the inverse of `chunk_blocks`."""
     return (CHUNK_ARRAYS * blocks + BLOCK_ARRAYS) * block_bytes
+
+
+def device_memory(device: Any, budget: float | None) -> float:
+    """Bytes of a device, or of what a solve may take of it; inf if nobody says."""
+    limit = (device.memory_stats() or {}).get("bytes_limit", math.inf)
+    return min(limit, math.inf if budget is None else budget)
 
 
 def free_bytes(device: Any) -> float | None:

@@ -23,6 +23,13 @@ def own_devices(devices: Sequence[Any]) -> list[Any]:
     return [d for d in devices if d.process_index == jax.process_index()]
 
 
+def first_device(devices: Sequence[Any] | None) -> Any:
+    """The first device of this process; None is where JAX puts arrays."""
+    if devices:
+        return own_devices(devices)[0]
+    return next(iter(jnp.zeros(()).devices()))
+
+
 def fleet_mesh(devices: Sequence[Any], used: int, processes: Processes) -> Mesh:
     """A mesh of the first devices of each process.
 

@@ -9,7 +9,13 @@ import dataclasses
 import numpy as np
 from jax.sharding import Mesh
 
-from macjax.fleet.budget import chunk_blocks, needed_bytes
+from macjax._processes import Processes
+from macjax.fleet.budget import (
+    BLOCK_ARRAYS,
+    BLOCK_SHARE,
+    chunk_blocks,
+    needed_bytes,
+)
 from macjax.fleet.devices import fleet_mesh, own_devices
 from macjax.fleet.lanes import Lanes
 
@@ -28,10 +34,29 @@ class BlockShape:
     lanes: int
     fill: float
 
+    def within(
+        self, memory: float, lane_bytes: int, processes: Processes
+    ) -> "BlockShape":
+        """The same with no more lanes than a share of the memory allows.
+
+        Arguments:
+            memory: bytes of the device.
+            lane_bytes: bytes of one number for each opportunity of a lane.
+            processes: that solve together; their blocks have one shape.
+        """
+        lanes = BLOCK_SHARE * memory / (BLOCK_ARRAYS * lane_bytes)
+        lanes = int(-processes.most(-min(lanes, self.lanes)))
+        # Rounded down coarsely: memory that is free differs a little each time.
+        step = max(2 ** max(lanes.bit_length() - 3, 0), min(self.lanes, GRAIN))
+        return dataclasses.replace(self, lanes=max(lanes // step, 1) * step)
+
 
 # A CPU: whole vectors, and few enough to stay in cache; scans over rows are cheap. An
-# accelerator works off one block at a time: enough lanes to fill it, and short scans.
-CPU, ACCELERATOR = BlockShape(64, 2.0), BlockShape(32768, 1.0)
+# accelerator works off one block at a time: short scans, and as many lanes as its
+# memory allows, as each step of a scan costs a launch (bench/TRIED.md has the figures).
+CPU, ACCELERATOR = BlockShape(64, 2.0), BlockShape(2**21, 1.0)
+LEAST_LANES = 64
+GRAIN = 2**12  # blocks on accelerators are whole multiples of this, if larger
 
 
 def size_class(n: int, step: float = 0.25, least: int = 1) -> int:
@@ -41,6 +66,15 @@ def size_class(n: int, step: float = 0.25, least: int = 1) -> int:
         power = 2 ** int(np.floor(np.log2(size)))
         size += max(1, int(power * step))
     return size
+
+
+def lanes_of(needed: int, most: int) -> int:
+    """Lanes of a block: those of a size class, or even blocks if one is too few."""
+    if needed <= most:
+        return min(most, size_class(needed, least=LEAST_LANES))
+    blocks = size_class(-(-needed // most), BLOCK_STEP)
+    grain = min(most, GRAIN)
+    return -(-needed // (blocks * grain)) * grain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +98,7 @@ class Grid:
         """A grid that holds the lanes in use."""
         most = len(own_devices(devices)) if devices else 1
         each = processes.most(max(-(-places.count // most), 1))
-        lanes = min(shape.lanes, size_class(int(each), least=CPU.lanes))
+        lanes = lanes_of(int(each), shape.lanes)
         real = -(-places.count // lanes)
         used = min(most, max(real, 1))
         blocks = real // used + (np.arange(used) < real % used)

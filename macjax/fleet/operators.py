@@ -20,13 +20,19 @@ from jaxtyping import Array, Float
 
 from macjax._numerics import wide_float, wide_sum
 from macjax.fleet.blocks import over_blocks, over_devices
+from macjax.fleet.kernel_choice import INTERPRET, XLA
 from macjax.fleet.packing import FleetBatch
+from macjax.sets.clipped_lines import brackets_of, response_of
 from macjax.sets.soc_tube import (
     Response,
     SocTube,
     near_shadow_prices,
     shadow_prices,
 )
+
+# Lanes at once, where blocks are larger: a round costs an accelerator its launches,
+# and a fifth of the lanes of a hard fleet may be left (bench/TRIED.md).
+MOST_GATHERED = 2**18
 
 
 def flat(
@@ -65,23 +71,8 @@ class Projection(NamedTuple):
 
     def search(self) -> tuple[Response, SocTube, Array, Array]:
         """What `shadow_prices` asks for: response, tube, and brackets."""
-        center, gain, limit, tube = self
-        usable = limit > 0
-        begins = jnp.where(usable, -center / gain, jnp.inf)
-        ends = jnp.where(usable, (limit - center) / gain, -jnp.inf)
-        low, high = jnp.min(begins, axis=1), jnp.max(ends, axis=1)
-
-        def response(shadow):
-            # Both sums in one unrolled pass: XLA would make two of two reductions.
-            total = slope = jnp.zeros_like(shadow)
-            for s in range(limit.shape[1]):
-                energy = center[:, s] + shadow * gain[:, s]
-                inside = (energy > 0) & (energy < limit[:, s])
-                total = total + jnp.clip(energy, 0, limit[:, s])
-                slope = slope + jnp.where(inside, gain[:, s], 0)
-            return total, slope
-
-        return response, tube, low, high
+        lines = self[:3]
+        return response_of(*lines), self.tube, *brackets_of(*lines)
 
 
 def project(
@@ -89,8 +80,22 @@ def project(
 ) -> tuple[Float[Array, "k s v"], Float[Array, "k v"]]:
     """u [kWh] and shadow prices of the projections of one block, without a guess."""
     projection = Projection.of(block, center, gain, epsilon)
-    shadow, _ = shadow_prices(*projection.search())
+    if block.projection == XLA:
+        shadow, _ = shadow_prices(*projection.search())
+    else:
+        shadow = _by_kernel(block, projection)
     return projection.energy(shadow), shadow
+
+
+def _by_kernel(block: FleetBatch, projection: Projection, guess=None) -> Array:
+    """Shadow prices of a block by the kernel for GPUs."""
+    # Imported late: only fleets that use it need that part of JAX.
+    from macjax.sets.soc_tube_kernel import kernel_shadow_prices
+
+    interpret = block.projection == INTERPRET
+    return kernel_shadow_prices(
+        projection[:3], projection.tube, guess, interpret=interpret
+    )
 
 
 def fleet_shadows(
@@ -103,7 +108,8 @@ def fleet_shadows(
 
     First every block goes on from the guess for a few passes. Lanes that are not done
     then, a few of each block, are gathered into full blocks and solved anew, so that
-    one slow vehicle does not hold up its block.
+    one slow vehicle does not hold up its block. The kernel for GPUs needs no gathering:
+    its lanes hardly wait for one another.
 
     Arguments:
         batch: the fleet on one device.
@@ -111,6 +117,12 @@ def fleet_shadows(
         items: arrays with a leading axis of blocks.
         guess: shadow prices of similar projections.
     """
+    if batch.projection != XLA:
+
+        def by_kernel(_, block, guess, *items):
+            return None, _by_kernel(block, projection(block, *items), guess)
+
+        return over_blocks(batch, by_kernel, None, guess, *items)[1]
 
     def near(_, block, guess, *items):
         search = projection(block, *items).search()
@@ -121,10 +133,11 @@ def fleet_shadows(
     blocks, _, _, lanes = batch.shape
     is_real = jnp.arange(blocks, dtype=jnp.int32) < batch.blocks[0]
     is_open = (~done & is_real[:, None]).ravel()
+    together = min(lanes, MOST_GATHERED)
 
     def solve_some(carry):
         shadow, is_open = carry
-        at = jnp.nonzero(is_open, size=lanes, fill_value=is_open.size)[0]
+        at = jnp.nonzero(is_open, size=together, fill_value=is_open.size)[0]
         block, lane = at // lanes, at % lanes
 
         def gathered(x):

@@ -24,8 +24,10 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from macjax._processes import Processes
-from macjax.fleet.devices import put_blocks
+from macjax.fleet.budget import device_memory
+from macjax.fleet.devices import first_device, put_blocks
 from macjax.fleet.grid import ACCELERATOR, CPU, BlockShape, Grid, size_class
+from macjax.fleet.kernel_choice import XLA, choose_projection
 from macjax.fleet.lanes import Lanes, fill_lanes
 from macjax.fleet.opportunities import Chains, charging_chains
 from macjax.scenario.scenario import Scenario
@@ -51,6 +53,7 @@ class FleetBatch(eqx.Module):
         mesh: devices over which the axis of blocks is spread; None is one (static).
         chunk: 0 if the arrays lie on the devices; else they lie on the host, and so
             many blocks of each device are on it at a time (static).
+        projection: the program of the shadow prices (static), see `kernel_choice`.
     """
 
     base: Int[Array, "b k v"]
@@ -66,6 +69,7 @@ class FleetBatch(eqx.Module):
     slots: int = eqx.field(static=True)
     mesh: Mesh | None = eqx.field(static=True, default=None)
     chunk: int = eqx.field(static=True, default=0)
+    projection: str = eqx.field(static=True, default=XLA)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -196,9 +200,14 @@ def pack(
     if like is not None:
         grid = like.grid.again_within(budget, size)
     else:
+        if shape is ACCELERATOR:
+            memory = device_memory(first_device(devices), budget)
+            shape = shape.within(memory, rows * size, processes)
         grid = Grid.of(places, shape, devices, processes)
         grid = grid.within(budget, size, places, devices, processes)
     batch, index = _scatter(scenario, pieces, places, grid, table_feeders, dtype)
+    kind = choose_projection(devices, processes, dtype, rows, pieces.slots)
+    batch = dataclasses.replace(batch, projection=kind)
     needed = float(_slots_touched(chains).sum())
     worked = grid.blocks.sum() * places.rows * grid.shape[2] * pieces.slots
     return Fleet(

@@ -1,5 +1,16 @@
-"""Scenarios of regions built from raw public tables.
+"""Scenarios of regions built from the tables of a travel survey.
 
-`bay_area` turns a travel-survey sample of the San Francisco Bay Area into the tables
-of a scenario; `survey`, `week`, `cars` and `feeders` are its steps.
+`build` makes electric cars of every household of a region, gives each a week of trips
+and stays, and hangs them on feeders; what it assumes are the keys of `RegionConfig`,
+each with its source in `parameters`. `example` is how the bundled scenario was made.
 """
+
+from .builder import Built as Built
+from .builder import build as build
+from .builder import build_with_facts as build_with_facts
+from .calibration import calibrate as calibrate
+from .config import RegionConfig as RegionConfig
+from .config import read_config as read_config
+from .facts import report as report
+from .survey import Survey as Survey
+from .survey import read_survey as read_survey

@@ -1,8 +1,8 @@
-"""Cars: batteries, chargers by documented shares, first and last SOC of the week.
+"""A chunk of electric cars from nothing to their week: homes, days, chargers, SOC.
 
-SOC = state of charge [kWh]. `reach` is the largest SOC that charging at a share of
-every charger's power can give; the first and last SOC of each car are chosen so that
-its week is possible with power to spare.
+All random numbers belong to a car's id, so the chunks in which cars are built mean
+nothing. A car that its chargers do not carry through the week gets fast stops; one that
+cannot make it with them either is left out and counted.
 """
 
 from typing import NamedTuple
@@ -10,152 +10,182 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from .parameters import Parameters
-from .survey import Drivers
+from .calendar import Calendar
+from .chains import park, time_trips
+from .config import RegionConfig
+from .donors import Donors
+from .draws import Draws
+from .equipment import equip_cars, longest_day, place_chargers
+from .itinerary import AT_HOME, AT_WORK, Ground, add_work, plan_days, unfold
+from .network import Network
+from .population import Electric, Pools, make_cars
+from .soc import choose_soc
+from .stops import due_stops, insert_stops
 
 
-class Reach(NamedTuple):
-    """Greedy charging: least and last SOC of each car [kWh], shape (cars,)."""
+class World(NamedTuple):
+    """All that is the same for every car of a region."""
 
-    least: np.ndarray
-    last: np.ndarray
+    config: RegionConfig
+    calendar: Calendar
+    ground: Ground
+    donors: Donors
+    pools: Pools
+    network: Network
+    electric: Electric
+    draws: Draws
 
 
-def equip_cars(drivers: Drivers, zones: pd.DataFrame, p: Parameters) -> pd.DataFrame:
-    """One row a car: battery, consumption, chargers at home and work, fast stops.
+class Week(NamedTuple):
+    """Cars and what they do, by car and time.
 
-    Columns: battery_kwh, reserve_kwh, kwh_per_km, home_kw, work_kw (0: none),
-    stop_every (a fast stop on every so many days of travel, 0: none), stop_minutes.
+    Arguments:
+        cars: one row a car.
+        trips: car, departure_min, arrival_min, km, energy_kwh and where they lead.
+        stays: car, arrival_min, departure_min, zone, place, charger_kw.
     """
-    rng = np.random.default_rng([p.seed, 4])
-    count = len(drivers.cars)
-    draw = rng.random((5, count))
-    day_km = np.bincount(drivers.chains["car"], drivers.chains["km"], count)
-    large = choose_battery(day_km, draw[0], p)
-    battery = np.where(large, p.battery_kwh[1], p.battery_kwh[0])
-    kwh_per_km = np.where(large, p.kwh_per_km[1], p.kwh_per_km[0])
-    day_kwh = kwh_per_km * day_km
-    has_home = draw[1] < home_share(drivers.cars, zones, p)
-    socket_kwh = p.slow_kw * p.efficiency * p.socket_hours
-    fast_home = (draw[2] < p.home_240v_share) | (day_kwh > socket_kwh)
-    home_kw = np.where(large, p.home_kw[1], p.home_kw[0])
-    home_kw = np.where(fast_home, home_kw, p.slow_kw) * has_home
-    commuter = drivers.cars["commuter"].to_numpy()
-    work_kw = p.work_kw * (commuter & (draw[3] < p.work_share))
-    needs_stop = (home_kw == 0) & (work_kw == 0)
-    usable = battery * (1 - p.reserve_share)
-    every = np.clip(p.stop_share * usable // day_kwh, 1, p.stop_days)
-    minutes = every * day_kwh / (p.fast_kw * p.efficiency) * 60 * p.stop_slack
-    return drivers.cars.assign(
-        battery_kwh=battery,
-        reserve_kwh=p.reserve_share * battery,
-        kwh_per_km=kwh_per_km,
-        home_kw=home_kw,
-        work_kw=work_kw,
-        stop_every=np.where(needs_stop, every, 0).astype(int),
-        stop_phase=(draw[4] * np.maximum(every, 1)).astype(int),
-        stop_minutes=np.clip(np.ceil(minutes), *p.stop_minutes).astype(int),
+
+    cars: pd.DataFrame
+    trips: pd.DataFrame
+    stays: pd.DataFrame
+
+
+def build_cars(world: World, rows) -> Week:
+    """The week of the electric cars `rows`; an impossible one has no trips and stays.
+
+    Columns of the cars, among others: without (no charger at home or work), helped
+    (fast stops, since its chargers do not carry it), raised (SOC at the start),
+    possible.
+
+    Arguments:
+        rows: row numbers of `world.electric`.
+    """
+    config, draws, zones = world.config, world.draws, world.ground.zones
+    cars = make_cars(world.electric, rows, zones, world.donors, world.pools, draws)
+    cars = add_work(cars, world.ground, draws, config.population)
+    plan = plan_days(
+        cars, world.pools, world.calendar, draws, config.population, config.travel
     )
+    trips = unfold(
+        cars, plan, world.donors, world.ground, world.calendar, draws,
+        config.population, config.travel,
+    )  # fmt: skip
+    days = len(world.calendar.weekday)
+    longest = longest_day(trips, len(cars), days)
+    cars = equip_cars(cars, longest, zones, draws, config.fleet, config.chargers)
+    mean, spread = config.fleet.initial_share
+    share = mean + spread * draws.normal("initial", cars["key"].to_numpy())
+    cars["share"] = share.clip(config.fleet.reserve_share, 1)
+    without = ((cars["home_kw"] == 0) & (cars["work_kw"] == 0)).to_numpy()
+    week = finish(world, cars, trips, without)
+    helped = ~week.cars["possible"].to_numpy() & ~without
+    if helped.any():
+        week = join(leave(week, helped), finish(world, *pick(cars, trips, helped)))
+    possible = week.cars["possible"].to_numpy()
+    raised = week.cars["initial_kwh"] > week.cars["drawn_kwh"] + 1e-9
+    cars = week.cars.assign(without=without, helped=helped, raised=raised)
+    return leave(week._replace(cars=cars), ~possible)
 
 
-def split_cars(drivers: Drivers, cars: pd.DataFrame, copies: int):
-    """Cars with fast stops in `copies` rows, `share` = 1 / copies of the weight each.
+def count_rules(cars: pd.DataFrame) -> dict:
+    """How many of these cars each rule concerned."""
+    possible = cars["possible"].to_numpy()
+    rules = {
+        "kept": possible,
+        "fast stops, no charger at home or work": possible & cars["without"],
+        "fast stops, their chargers do not carry them": possible & cars["helped"],
+        "SOC at the start raised": possible & cars["raised"],
+        "left out, no charging makes the week possible": ~possible,
+    }
+    return {label: int(np.count_nonzero(mask)) for label, mask in rules.items()}
 
-    Returns the drivers and the cars with the rows repeated, the copies with stops on
-    days of their own.
-    """
-    times = np.where(cars["stop_every"] > 0, copies, 1)
-    row = np.repeat(np.arange(len(cars)), times)
-    copy = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times)
-    cars = cars.iloc[row].reset_index(drop=True)
-    cars = cars.assign(
-        copy=copy, share=1 / times[row], stop_phase=cars["stop_phase"] + copy
+
+def finish(world: World, cars: pd.DataFrame, trips: pd.DataFrame, stops) -> Week:
+    """Energies, fast stops of the cars in `stops` (a mask), clock, chargers and SOC."""
+    config, draws = world.config, world.draws
+    days, end = len(world.calendar.weekday), world.calendar.minutes
+    key = cars["key"].to_numpy()
+    weather = draws.normal("weather", key[:, None], np.arange(days))
+    weather = 1 + config.fleet.energy_spread * weather
+    weather = weather.clip(*config.fleet.energy_range)
+    rate = cars["kwh_per_km"].to_numpy()[:, None] * weather
+    energy = day_energy(trips, rate)
+    gone = ((1 - cars["share"]) * cars["battery_kwh"]).to_numpy()
+    minutes = due_stops(energy, cars, gone, config.fleet, config.chargers)
+    minutes *= np.asarray(stops)[:, None]
+    trips = insert_stops(trips, minutes, cars["zone"].to_numpy(), config.chargers)
+    car, day = trips["car"].to_numpy(), trips["day"].to_numpy()
+    trips["energy_kwh"] = (rate[car, day] * trips["km"].to_numpy()).round(3)
+    trips["km"] = trips["km"].round(2)
+    trips = time_trips(trips, config.travel)
+    home = pd.DataFrame({"zone": cars["zone"].to_numpy(), "place": np.int8(AT_HOME)})
+    home = home.assign(habit=0, step=-1)
+    stays = park(trips, home, end)
+    stays["charger_kw"] = place_chargers(
+        stays, cars, world.ground.zones, draws, config.chargers
     )
-    # Trip rows of each car are contiguous: repeat the blocks
-    size = np.bincount(drivers.chains["car"], minlength=len(times))
-    first = (np.cumsum(size) - size)[row]
-    length = size[row]
-    within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-    chains = drivers.chains.iloc[np.repeat(first, length) + within]
-    chains = chains.assign(car=np.repeat(np.arange(len(row)), length))
-    columns = drivers.cars.columns
-    return Drivers(cars[columns], chains.reset_index(drop=True), drivers.counts), cars
+    trips = trips[trips["departure_min"] < end].reset_index(drop=True)
+    soc = choose_soc(stays, trips, cars, cars["share"].to_numpy(), config.fleet)
+    cars = cars.assign(**{name: soc[name].to_numpy() for name in soc})
+    return Week(cars, trips, stays)
 
 
-def choose_battery(day_km, draw, p: Parameters) -> np.ndarray:
-    """True for a long-range car; the overall share is kept where days allow it."""
-    usable = p.battery_kwh[0] * (1 - p.reserve_share)
-    may_be_small = p.kwh_per_km[0] * day_km <= p.large_battery_above * usable
-    share = min(1.0, p.short_range_share / max(may_be_small.mean(), 1e-9))
-    return ~(may_be_small & (draw < share))
+def day_energy(trips: pd.DataFrame, rate: np.ndarray) -> np.ndarray:
+    """Battery energy of each car and day [kWh], shape (cars, days).
 
-
-def home_share(cars: pd.DataFrame, zones: pd.DataFrame, p: Parameters) -> np.ndarray:
-    """Probability of a charger at home, by dwellings per acre and income."""
-    table = zones.set_index("zone_id")
-    density = table["TOTHH"] / table["RESACRE"].clip(lower=1.0)
-    density = density.reindex(cars["home_zone"]).to_numpy()
-    share = np.array(p.home_shares)[np.searchsorted(p.density_edges, density)]
-    low_income = cars["income"].to_numpy() < p.low_income_usd
-    return np.where(low_income, p.low_income_factor * share, share)
-
-
-def place_chargers(stays: pd.DataFrame, cars: pd.DataFrame, p: Parameters):
-    """Charger power of each stay [kW], by its place and the car's equipment."""
-    car, place = stays["car"].to_numpy(), stays["place"].to_numpy(object)
-    power = np.where(place == "home", cars["home_kw"].to_numpy()[car], 0.0)
-    power = np.where(place == "work", cars["work_kw"].to_numpy()[car], power)
-    return np.where(place == "fast", p.fast_kw, power)
-
-
-def pad(values, group, order, shape) -> np.ndarray:
-    """Ragged rows -> matrix (cars, longest), 0 where a car has fewer rows."""
-    matrix = np.zeros(shape)
-    matrix[group, order] = values
-    return matrix
-
-
-def reach(stays, trips, cars, initial, p: Parameters) -> Reach:
-    """SOC when each stay k charges as much as it can, then trip k follows.
-
-    soc <- min(battery, soc + firm_share x efficiency x charger x hours) - trip energy
+    Arguments:
+        rate: kWh a km of each car and day.
     """
-    rank = [f.groupby("car").cumcount().to_numpy() for f in (stays, trips)]
-    longest = max((r.max(initial=0) for r in rank), default=0) + 1
-    shape = (len(cars), longest)
-    hours = (stays["departure_min"] - stays["arrival_min"]).to_numpy() / 60
-    gain = p.firm_share * p.efficiency * stays["charger_kw"].to_numpy() * hours
-    gain = pad(gain, stays["car"].to_numpy(), rank[0], shape)
-    used = pad(trips["energy_kwh"], trips["car"].to_numpy(), rank[1], shape)
-    battery = cars["battery_kwh"].to_numpy()
-    soc, least = np.array(initial, float), np.array(initial, float)
-    for k in range(longest):
-        soc = np.minimum(battery, soc + gain[:, k]) - used[:, k]
-        least = np.minimum(least, soc)
-    return Reach(least, soc)
+    cell = trips["car"].to_numpy() * rate.shape[1] + trips["day"].to_numpy()
+    km = np.bincount(cell, trips["km"], rate.size).reshape(rate.shape)
+    return rate * km
 
 
-def choose_soc(stays, trips, cars, p: Parameters) -> pd.DataFrame:
-    """First and last SOC of each car and whether its week is possible.
+def pick(cars, trips, chosen):
+    """Cars and trips of the chosen cars alone, and a mask that takes them all."""
+    number = np.cumsum(chosen) - 1
+    trips = trips[chosen[trips["car"].to_numpy()]].reset_index(drop=True)
+    trips["car"] = number[trips["car"].to_numpy()]
+    # `owner` remembers where they came from
+    cars = cars[chosen].assign(owner=np.flatnonzero(chosen)).reset_index(drop=True)
+    return cars, trips, np.ones(len(cars), bool)
 
-    Columns: drawn_kwh, initial_kwh, final_kwh, possible. A car drawn too low for its
-    trips up to the first charger starts as much higher as it lacks.
-    """
-    rng = np.random.default_rng([p.seed, 5])
-    battery, reserve = (cars[c].to_numpy() for c in ("battery_kwh", "reserve_kwh"))
-    mean, spread = p.initial_share
-    share = np.clip(rng.normal(mean, spread, len(cars)), p.reserve_share, 1.0)
-    drawn = np.round(share * battery, 2)
-    lacking = np.maximum(reserve - reach(stays, trips, cars, drawn, p).least, 0)
-    initial = np.minimum(np.ceil((drawn + lacking) * 100) / 100, battery)
-    result = reach(stays, trips, cars, initial, p)
-    final = np.minimum(initial, np.floor(result.last * 100) / 100)
-    possible = result.least >= reserve - 1e-9
-    return pd.DataFrame(
-        {
-            "drawn_kwh": drawn,
-            "initial_kwh": initial,
-            "final_kwh": np.maximum(final, reserve),
-            "possible": possible,
-        }
+
+def leave(week: Week, out: np.ndarray) -> Week:
+    """The week without the cars in `out`; the rows of others keep their car numbers."""
+    if not out.any():
+        return week
+    trips, stays = (
+        frame[~out[frame["car"].to_numpy()]] for frame in (week.trips, week.stays)
     )
+    return Week(week.cars, trips, stays)
+
+
+def join(rest: Week, again: Week) -> Week:
+    """Put cars that were finished again in their old places."""
+    owner = again.cars["owner"].to_numpy()
+    cars = rest.cars.copy()
+    for name in ("drawn_kwh", "initial_kwh", "final_kwh", "possible"):
+        values = cars[name].to_numpy(copy=True)
+        values[owner] = again.cars[name].to_numpy()
+        cars[name] = values
+    frames = []
+    for old, new in ((rest.trips, again.trips), (rest.stays, again.stays)):
+        both = pd.concat([old, new.assign(car=owner[new["car"].to_numpy()])])
+        order = np.argsort(both["car"].to_numpy(), kind="stable")
+        frames.append(both.iloc[order].reset_index(drop=True))
+    return Week(cars, *frames)
+
+
+def stay_feeders(stays: pd.DataFrame, cars: pd.DataFrame, world: World) -> np.ndarray:
+    """Row of the feeder of each stay: at a place of its zone that stays the same.
+
+    Home and work of a car have one place each; elsewhere it goes with the trip.
+    """
+    draws, car = world.draws, stays["car"].to_numpy()
+    place, key = stays["place"].to_numpy(), cars["key"].to_numpy()
+    home, work = (draws.uniform(f"{at} spot", key) for at in ("home", "work"))
+    spot = draws.uniform("spot", key[car], stays["habit"], stays["step"])
+    spot = np.where(place == AT_HOME, home[car], spot)
+    spot = np.where(place == AT_WORK, work[car], spot)
+    return world.network.feeder_at(stays["zone"].to_numpy(), spot)

@@ -1,20 +1,56 @@
-"""Trip chains of a travel survey -> one car per driver with a closed chain.
+"""Tables of a travel survey: households, persons, trips of one weekday, and zones.
 
-Reads the tables of the MTC travel model's example survey (households, persons, trips,
-zones) and keeps the persons whose weekday is a chain of car trips from home to home.
+The columns are those of the MTC travel model's example survey (ActivitySim), which
+comes with the package. `check_survey` finds all faults and sorts the tables, so that
+the order of their rows means nothing.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .parameters import Parameters
+from .._errors import DataError, Fault, SettingsError
+from .parameters import Travel
 
 CAR_MODES = "DRIVEALONE|SHARED"
 PLACES = {"Home": "home", "work": "work", "Work": "work"}
 DISCRETIONARY = ("shopping", "othmaint", "othdiscr", "eatout", "social")
+# Columns that are read of each table, the id first; t: text.
+COLUMNS = {
+    "households": ("household_id", "home_zone_id", "income", "auto_ownership"),
+    "persons": ("person_id", "household_id", "age"),
+    "trips": (
+        *("trip_id", "person_id", "household_id", "purpose", "destination"),
+        *("origin", "depart", "trip_mode"),
+    ),
+    "zones": (
+        *("zone_id", "x_utm10n_m", "y_utm10n_m", "lon", "lat", "area_km2"),
+        *("county_id", "area_type", "TOTHH", "TOTEMP", "RESACRE"),
+    ),
+}
+TEXTS = ("purpose", "trip_mode")
+REFERENCES = (
+    ("households", "home_zone_id", "zones"),
+    ("persons", "household_id", "households"),
+    ("trips", "person_id", "persons"),
+    ("trips", "household_id", "households"),
+    ("trips", "origin", "zones"),
+    ("trips", "destination", "zones"),
+)
+# Least and largest value of what must not be negative or has a range of its own.
+RANGES = {
+    ("households", "auto_ownership"): (0, 50),
+    ("trips", "depart"): (0, 24),
+    ("zones", "TOTHH"): (0, np.inf),
+    ("zones", "TOTEMP"): (0, np.inf),
+    ("zones", "RESACRE"): (0, np.inf),
+    ("zones", "area_km2"): (1e-6, np.inf),
+}
 
 
 class Survey(NamedTuple):
@@ -26,30 +62,97 @@ class Survey(NamedTuple):
     zones: pd.DataFrame
 
 
-class Drivers(NamedTuple):
-    """Cars and their weekday.
+def read_survey(folder: str | Path | None = None) -> Survey:
+    """Read the four tables of a folder, or those that come with the package.
 
-    Arguments:
-        cars: one row a car: person_id, household_id, home_zone, income, commuter.
-        chains: one row a trip, sorted by car and order: car (row of `cars`), hour,
-            origin, destination (zone ids), place (of the destination), km.
-        counts: how many persons each rule kept, in order.
+    A table is the file `<table>.parquet`, `<table>.csv` or `mtc_bayarea_<table>.csv`.
+
+    Raises:
+        SettingsError: a file is missing or cannot be read.
     """
+    if folder is None:
+        with as_file(files("macjax") / "data" / "mtc_survey") as bundled:
+            return read_survey(bundled)
+    return Survey(*(_read_table(Path(folder), name) for name in Survey._fields))
 
-    cars: pd.DataFrame
-    chains: pd.DataFrame
-    counts: dict
+
+def _read_table(folder: Path, name: str) -> pd.DataFrame:
+    names = (f"{name}.parquet", f"{name}.csv", f"mtc_bayarea_{name}.csv")
+    path = next((folder / n for n in names if (folder / n).is_file()), None)
+    if path is None:
+        raise SettingsError(
+            f"survey tables: '{folder}' has none of {', '.join(names)}; name the "
+            "folder that holds households, persons, trips and zones"
+        )
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        raise SettingsError(f"'{path}' cannot be read: {error}") from error
 
 
-def read_survey(folder: str | Path) -> Survey:
-    """Read the four raw tables `mtc_bayarea_<table>.csv` of a folder."""
-    folder = Path(folder)
+def check_survey(survey: Survey) -> Survey:
+    """The tables with the columns that are read, sorted by id.
+
+    Raises:
+        DataError: with all faults of all tables.
+    """
+    faults = [f for name, frame in survey._asdict().items() for f in _look(name, frame)]
+    if not faults:
+        faults += [f for link in REFERENCES for f in _orphans(survey, *link)]
+    if faults:
+        raise DataError(faults, title="wrong survey tables")
     return Survey(
-        *(pd.read_csv(folder / f"mtc_bayarea_{t}.csv") for t in Survey._fields)
+        *(
+            frame[list(COLUMNS[name])].sort_values(COLUMNS[name][0], ignore_index=True)
+            for name, frame in survey._asdict().items()
+        )
     )
 
 
-def road_km(zones: pd.DataFrame, origin, destination, p: Parameters) -> np.ndarray:
+def _look(name: str, frame: pd.DataFrame) -> Iterable[Fault]:
+    """Faults of one table: missing columns, missing or wrong values, repeated ids."""
+    key = COLUMNS[name][0]
+    missing = [c for c in COLUMNS[name] if c not in frame.columns]
+    for column in missing:
+        there = [str(c) for c in frame.columns]
+        close = get_close_matches(column, there, n=1)
+        near = f"the nearest is '{close[0]}'" if close else f"found {', '.join(there)}"
+        yield Fault(name, column, f"the column is missing; {near}", max(len(frame), 1))
+    if missing:
+        return
+    if not len(frame):
+        yield Fault(name, key, "the table has no rows")
+    ids = frame[key]
+    for column in COLUMNS[name]:
+        values = frame[column]
+        if column in TEXTS:
+            yield from _fault(name, column, "must be text", ids, values.isna())
+            continue
+        numbers = pd.to_numeric(values, errors="coerce")
+        wrong = ~np.isfinite(numbers.to_numpy(float))
+        yield from _fault(name, column, "must be a number", ids, wrong)
+        low, high = RANGES.get((name, column), (-np.inf, np.inf))
+        rule = f"must be from {low:g} to {high:g}"
+        outside = (numbers < low) | (numbers > high)
+        yield from _fault(name, column, rule, ids, outside)
+    yield from _fault(name, key, "must be unique", ids, ids.duplicated())
+
+
+def _orphans(survey: Survey, name: str, column: str, owner: str) -> Iterable[Fault]:
+    frame, known = getattr(survey, name), getattr(survey, owner)[COLUMNS[owner][0]]
+    unknown = ~frame[column].isin(known)
+    rule = f"names a row that {owner} does not have"
+    return _fault(name, column, rule, frame[COLUMNS[name][0]], unknown)
+
+
+def _fault(name, column, rule, ids, wrong) -> list[Fault]:
+    wrong = np.asarray(wrong, bool)
+    if not wrong.any():
+        return []
+    return [Fault(name, column, rule, int(wrong.sum()), tuple(ids[wrong].head(10)))]
+
+
+def road_km(zones: pd.DataFrame, origin, destination, p: Travel) -> np.ndarray:
     """Road distance between zones [km], detour x centroid distance.
 
     Within a zone: detour x 0.52 sqrt(area), the mean distance of two points of a
@@ -64,6 +167,12 @@ def road_km(zones: pd.DataFrame, origin, destination, p: Parameters) -> np.ndarr
     within = np.minimum(p.intrazonal * np.sqrt(area), p.longest_intrazonal_km)
     straight = np.where(np.asarray(a) == np.asarray(b), within, np.hypot(dx, dy))
     return np.maximum(p.detour * straight, p.shortest_km)
+
+
+def dwellings_per_acre(zones: pd.DataFrame) -> pd.Series:
+    """Households per residential acre by zone_id; less than an acre counts as one."""
+    density = zones["TOTHH"] / zones["RESACRE"].clip(lower=1.0)
+    return pd.Series(density.to_numpy(), index=zones["zone_id"].to_numpy())
 
 
 def order_trips(survey: Survey) -> pd.DataFrame:
@@ -86,70 +195,3 @@ def closed_chains(trips: pd.DataFrame) -> pd.Series:
     broken |= first & trips["origin"].ne(trips["home_zone"])
     broken |= last & trips["destination"].ne(trips["home_zone"])
     return ~broken.groupby(trips["person_id"]).any()
-
-
-def find_drivers(survey: Survey, p: Parameters) -> Drivers:
-    """Persons who surely drive a car of their household all day, and their chains.
-
-    Kept: all trips by car, chain closed at home, at least one trip driven alone, old
-    enough to drive; in each household the ones with most km, as many as it has cars;
-    of more than `most_drivers` a random sample.
-    """
-    trips = order_trips(survey)
-    trips["km"] = road_km(survey.zones, trips["origin"], trips["destination"], p)
-    by_person = trips.groupby("person_id")
-    people = survey.persons.set_index("person_id").loc[by_person.size().index]
-    people["km"] = by_person["km"].sum()
-    people["by_car"] = by_person["is_car"].all()
-    people["alone"] = by_person["is_alone"].any()
-    people["closed"] = closed_chains(trips)
-    counts = {"persons with trips": len(people)}
-    for label, rule in (
-        ("all trips by car", people["by_car"]),
-        ("chain closed at home", people["closed"]),
-        ("drives alone at least once", people["alone"]),
-        (f"aged {p.driving_age} or more", people["age"] >= p.driving_age),
-    ):
-        people = people[rule.reindex(people.index)]
-        counts[label] = len(people)
-    people = people.sort_values(["household_id", "km"], ascending=[True, False])
-    homes = survey.households.set_index("household_id")
-    rank = people.groupby("household_id").cumcount()
-    cars = people["household_id"].map(homes["auto_ownership"])
-    people = people[rank < cars].sort_index()
-    counts["a car of the household each"] = len(people)
-    if len(people) > p.most_drivers:
-        rng = np.random.default_rng([p.seed, 1])
-        rows = rng.choice(len(people), p.most_drivers, replace=False)
-        people = people.iloc[np.sort(rows)]
-    counts["drivers in the sample"] = len(people)
-    return describe_drivers(people, trips, homes, counts)
-
-
-def describe_drivers(people, trips, households, counts: dict) -> Drivers:
-    """The `Drivers` tables of the chosen persons."""
-    trips = trips[trips["person_id"].isin(people.index)]
-    place = trips["purpose"].map(PLACES).fillna("public")
-    chains = pd.DataFrame(
-        {
-            "car": people.index.get_indexer(trips["person_id"]),
-            "hour": trips["depart"].to_numpy(float),
-            "origin": trips["origin"].to_numpy(),
-            "destination": trips["destination"].to_numpy(),
-            "place": place.to_numpy(),
-            "purpose": trips["purpose"].to_numpy(),
-            "km": trips["km"].to_numpy(),
-        }
-    )
-    commuter = (chains["place"] == "work").groupby(chains["car"]).any()
-    home = people["household_id"].map(households["home_zone_id"])
-    cars = pd.DataFrame(
-        {
-            "person_id": people.index.to_numpy(),
-            "household_id": people["household_id"].to_numpy(),
-            "home_zone": home.to_numpy(),
-            "income": people["household_id"].map(households["income"]).to_numpy(),
-            "commuter": commuter.to_numpy(),
-        }
-    )
-    return Drivers(cars, chains, counts)

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from macjax._errors import SettingsError
-from macjax.results.summary import bounds_upgrade_cost
 
 COLUMNS = (
     "method",
@@ -27,6 +26,7 @@ COLUMNS = (
     "seconds",
     "avoidable_cost_at_most",
 )
+AVOIDED = ("avoided_kw", "avoided_percent", "avoided_cost", "avoidable_cost_at_most")
 
 
 def compare(
@@ -64,12 +64,24 @@ def compare(
             f"the solutions are of {len(names)} different scenarios: {shown}; compare "
             "those of one, or give allow_different=True"
         )
-    rows = [_row(solution) for solution in solutions]
-    against = next((r for r in rows if r["method"] == baseline), None)
-    for row in rows:
-        comparable = against is not None and row["scenario"] == against["scenario"]
-        row |= _avoided(row, against if comparable else None)
+    rows = compare_rows([comparison_row(s) for s in solutions], baseline)
     return pd.DataFrame({c: [row[c] for row in rows] for c in COLUMNS})
+
+
+def comparison_row(solution) -> dict:
+    """The numbers of one solution, and the fingerprint of its scenario."""
+    return solution.summary().to_dict() | {"scenario": solution.scenario.fingerprint}
+
+
+def compare_rows(rows: Iterable[dict], baseline: str | None = "unmanaged") -> list:
+    """Rows of `comparison_row` with what each avoids of the baseline; see `compare`."""
+    rows = list(rows)
+    against = next((r for r in rows if r["method"] == baseline), None)
+    comparable = [against and r["scenario"] == against["scenario"] for r in rows]
+    return [
+        row | _avoided(row, against if same else None)
+        for row, same in zip(rows, comparable, strict=True)
+    ]
 
 
 def _solutions(given) -> list:
@@ -84,24 +96,15 @@ def _solutions(given) -> list:
     return solutions
 
 
-def _row(solution) -> dict:
-    """The numbers of one solution, and of which scenario they are."""
-    at_least = solution.lower_bound if bounds_upgrade_cost(solution) else np.nan
-    return solution.summary().to_dict() | {
-        "scenario": solution.scenario.fingerprint,
-        "at_least": at_least,
-    }
-
-
 def _avoided(row: dict, against: dict | None) -> dict:
     """What the row avoids of the upgrade of the baseline."""
     if against is None:
-        return dict.fromkeys(
-            ("avoided_kw", "avoided_percent", "avoidable_cost_at_most"), np.nan
-        )
+        return dict.fromkeys(AVOIDED, np.nan)
     avoided, needed = against["upgrade_kw"] - row["upgrade_kw"], against["upgrade_kw"]
     return {
         "avoided_kw": avoided,
         "avoided_percent": 100.0 * avoided / needed if needed > 0 else np.nan,
-        "avoidable_cost_at_most": against["upgrade_cost"] - row["at_least"],
+        "avoided_cost": against["upgrade_cost"] - row["upgrade_cost"],
+        "avoidable_cost_at_most": against["upgrade_cost"]
+        - row["upgrade_cost_at_least"],
     }

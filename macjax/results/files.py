@@ -103,12 +103,7 @@ def _fill(solution, folder: Path) -> None:
     scenario, frames = solution.scenario, _frames(solution)
     scenario.write(folder / "scenario")
     for name, frame in frames.items():
-        pq.write_table(
-            _to_arrow(frame, name, scenario.fingerprint),
-            folder / f"{name}.parquet",
-            compression="zstd",
-            write_page_checksum=True,
-        )
+        write_table(frame, name, scenario.fingerprint, folder)
     spec = solution.objective_spec
     text = json.dumps(None if spec is None else spec.to_dict(), default=manifest.plain)
     (folder / "objective.json").write_text(text, encoding="utf-8")
@@ -126,6 +121,24 @@ def _fill(solution, folder: Path) -> None:
     rows = {f"{name}.parquet": len(frame) for name, frame in frames.items()}
     manifest.write_manifest(folder, _record(solution), rows, names)
     (folder / manifest.README).write_text(readme, encoding="utf-8")
+
+
+def write_table(frame: pd.DataFrame, name: str, fingerprint: str, folder: Path) -> Path:
+    """Write a table of a solution as Parquet that says what it is; returns its path.
+
+    Arguments:
+        name: of the table, as in `macjax.results.schema`.
+        fingerprint: of the scenario.
+        folder: an existing folder.
+    """
+    path = folder / f"{name}.parquet"
+    pq.write_table(
+        _to_arrow(frame, name, fingerprint),
+        path,
+        compression="zstd",
+        write_page_checksum=True,
+    )
+    return path
 
 
 def _record(solution) -> dict:

@@ -52,7 +52,7 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _seal(record: Mapping) -> str:
+def seal(record: Mapping) -> str:
     """SHA-256 of a record without its own seal, independent of spaces and order."""
     rest = {key: value for key, value in record.items() if key != SEAL}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -86,7 +86,7 @@ def write_manifest(
             files[name]["rows"] = rows[name]
     head = {"format": FORMAT, "schema_version": SCHEMA_VERSION}
     whole = plain(head | dict(record) | {"files": files})
-    whole[SEAL] = _seal(whole)
+    whole[SEAL] = seal(whole)
     text = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / NAME).write_text(text + "\n", encoding="utf-8")
 
@@ -122,10 +122,10 @@ def read_manifest(folder: Path) -> dict:
             f"{SCHEMA_VERSION}: read it with the macjax that wrote it"
         )
     try:
-        seal = _seal(record)
+        sealed = seal(record)
     except (ValueError, RecursionError) as error:
         raise SolutionError(f"'{path}' is damaged: {error}") from error
-    if record.get(SEAL) != seal:
+    if record.get(SEAL) != sealed:
         raise SolutionError(f"'{path}' was changed after it was written")
     files = record.get("files")
     if not isinstance(files, dict):

@@ -43,6 +43,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from macjax.sets import tube_rows
+
 Response = Callable[[Array], tuple[Array, Array]]
 
 MAX_PASSES = 200
@@ -130,7 +132,7 @@ def near_shadow_prices(
         lambda (k, v), which lanes are done, and the number of passes.
     """
     tube = tube.with_ends()
-    begin = _bracketed(tube, *_with_margin(tube, low, high))
+    begin = _bracketed(tube, *with_margin(tube, low, high))
 
     def next_trial(search: _Search, total, slope) -> _Search:
         return _mend(_newton_trial(search, total, slope, tube.last), begin, tube)
@@ -143,7 +145,7 @@ def near_shadow_prices(
 def _anew(response, tube, low, high):
     """Shadow prices without a guess, and the passes."""
     tube = tube.with_ends()
-    low, high = _with_margin(tube, low, high)
+    low, high = with_margin(tube, low, high)
 
     def next_trial(search: _Search, total, slope) -> _Search:
         search = _within_reach(search, tube.last, low, high)
@@ -154,7 +156,7 @@ def _anew(response, tube, low, high):
     return search.trial, search.passes
 
 
-def _with_margin(tube, low, high):
+def with_margin(tube: SocTube, low, high) -> tuple[Array, Array]:
     """Brackets of each piece, widened: a root at the very end shall lie inside."""
     shape = tube.lower.shape
     low, high = jnp.broadcast_to(low, shape), jnp.broadcast_to(high, shape)
@@ -162,11 +164,16 @@ def _with_margin(tube, low, high):
     return low - margin, high + margin
 
 
-def _bracketed(tube, low, high) -> _Search:
-    """The start of a search among the prices of a whole lane."""
+def lane_bracket(low, high) -> tuple[Float[Array, " v"], Float[Array, " v"]]:
+    """Prices between which all of a lane lie; they hold the price behind the end, 0."""
     least, most = jnp.min(low, axis=0), jnp.max(high, axis=0)
     width = 0.01 * jnp.maximum(most - least, 0)
-    return _start(tube, jnp.minimum(least, -width), jnp.maximum(most, width), 0.0)
+    return jnp.minimum(least, -width), jnp.maximum(most, width)
+
+
+def _bracketed(tube, low, high) -> _Search:
+    """The start of a search among the prices of a whole lane."""
+    return _start(tube, *lane_bracket(low, high), 0.0)
 
 
 def shadow_ranks(
@@ -215,8 +222,7 @@ def _start(tube, low, high, trial) -> _Search:
 
 def _solve(search, response, tube, end, next_trial, most=MAX_PASSES) -> _Search:
     """Passes until every bracket has closed, at most `most`."""
-    eps = jnp.finfo(tube.lower.dtype).eps
-    tolerance = 16 * eps * jnp.maximum(_scale(tube), 1e-3)
+    tolerance = tube_rows.tolerance(_scale(tube))
     end = jnp.asarray(end, tube.lower.dtype)
 
     def unfinished(search: _Search) -> Bool[Array, ""]:
@@ -224,8 +230,7 @@ def _solve(search, response, tube, end, next_trial, most=MAX_PASSES) -> _Search:
 
     def one_pass(search: _Search) -> _Search:
         total, slope = response(search.trial)
-        # An energy is known no better than its price, to the last bit.
-        blur = 0.5 * eps * jnp.abs(search.trial * slope)
+        blur = tube_rows.blur(search.trial, slope)
         sign = _compare(search, total, tube, tolerance, blur, end)
         search = _cut(search, sign, tube, end)
         search = next_trial(search, total, slope)
@@ -235,23 +240,16 @@ def _solve(search, response, tube, end, next_trial, most=MAX_PASSES) -> _Search:
 
 
 def _end_sign(search, end):
-    """Comparison with the price behind an end, unless the end is cut off."""
-    sign = jnp.sign(end - search.trial)
-    return jnp.where(search.cut, 0, sign).astype(jnp.int8)
+    return tube_rows.end_sign(search.trial, search.cut, end)
 
 
 def _scale(tube: SocTube) -> Float[Array, "k v"]:
     """Largest bound of each vehicle up to a piece, the size of its sums [kWh]."""
 
-    def finite(bound):
-        return jnp.where(jnp.isfinite(bound), jnp.abs(bound), 0)
-
     def forward(before, piece):
-        size, last = piece
-        size = jnp.maximum(before, size)
-        return jnp.where(last, 0, size), size
+        return tube_rows.grow(before, *piece)
 
-    sizes = finite(tube.lower) + finite(tube.upper)
+    sizes = tube_rows.bound_size(tube.lower, tube.upper)
     return jax.lax.scan(forward, jnp.zeros_like(sizes[0]), (sizes, tube.last))[1]
 
 
@@ -266,29 +264,15 @@ def _compare(search, total, tube, tolerance, blur, end):
     upper = jnp.where(search.cut, search.bound, tube.upper)
 
     def forward(before, piece):
-        (before, most_blur), (total, lower, upper, last, slack, blur) = before, piece
-        reached, most_blur = before + total, jnp.maximum(most_blur, blur)
-        slack = slack + most_blur
-        above = (reached < lower - slack).astype(jnp.int8)
-        below = (reached > upper + slack).astype(jnp.int8)
-        least = jnp.where(reached <= lower + slack, above, -1).astype(jnp.int8)
-        most = jnp.where(reached >= upper - slack, -below, 1).astype(jnp.int8)
-        after = jnp.where(last, 0, jnp.clip(reached, lower, upper))
-        # Both signs in one byte: a second output would cost as much as the rest.
-        both = (least + jnp.int8(1)) | ((most + jnp.int8(1)) << jnp.int8(2))
-        return (after, jnp.where(last, 0, most_blur)), both
+        return tube_rows.compare_forward(before, *piece)
 
     zero = jnp.zeros_like(total[0])
     pieces = (total, lower, upper, tube.last, tolerance, blur)
     _, both = jax.lax.scan(forward, (zero, zero), pieces)
-    least, most = (
-        (both & jnp.int8(3)) - jnp.int8(1),
-        (both >> jnp.int8(2)) - jnp.int8(1),
-    )
+    least, most = tube_rows.signs(both)
 
     def backward(following, piece):
-        least, most, last, end_sign = piece
-        sign = jnp.clip(jnp.where(last, end_sign, following), least, most)
+        sign = tube_rows.compare_backward(following, *piece)
         return sign, sign
 
     ends = (least, most, tube.last, _end_sign(search, end))
@@ -300,10 +284,11 @@ def _cut(search, sign, tube, end) -> _Search:
     """Narrow the brackets and cut where neighbours compare differently."""
     following = behind(sign, tube.last, _end_sign(search, end))
     new = ~search.cut & (sign != following)
-    edge = jnp.where(sign > following, tube.lower, tube.upper)
+    edge = tube_rows.edge_of(sign, following, tube.lower, tube.upper)
+    low, high = tube_rows.narrowed(sign, search.trial, search.low, search.high)
     return search._replace(
-        low=jnp.where(sign >= 0, search.trial, search.low),
-        high=jnp.where(sign <= 0, search.trial, search.high),
+        low=low,
+        high=high,
         cut=search.cut | new,
         bound=jnp.where(new, edge, search.bound),
     )
@@ -321,25 +306,17 @@ def _newton_trial(search, total, slope, last) -> _Search:
     each = jnp.stack([total, slope], axis=1)
     pieces = (each, search.cut, search.bound, last)
     _, both = jax.lax.scan(forward, jnp.zeros_like(each[0]), pieces)
-    gain = both[:, 1]
-    step = (search.bound - both[:, 0]) / jnp.where(gain > 0, gain, 1)
-    step = jnp.where(gain > 0, step, jnp.inf)
-    newton = search.trial + _from_cuts(step, search.cut, last)
-    low, high = search.low, search.high
-    inside = (newton > low) & (newton < high) & (search.passes % 8 != 7)
-    trial = jnp.where(inside, newton, 0.5 * (low + high))
-    trial = jnp.where(low < high, trial, search.trial)
+    step = tube_rows.newton_step(search.bound - both[:, 0], both[:, 1])
+    step = _from_cuts(step, search.cut, last)
+    trial = tube_rows.next_price(
+        search.trial, search.low, search.high, step, search.passes
+    )
     return _closed(search._replace(trial=trial))
 
 
 def _closed(search: _Search) -> _Search:
-    """A bracket with nothing inside is done."""
-    trial = search.trial
-    stuck = (trial <= search.low) | (trial >= search.high)
-    return search._replace(
-        low=jnp.where(stuck, trial, search.low),
-        high=jnp.where(stuck, trial, search.high),
-    )
+    low, high = tube_rows.closed(search.trial, search.low, search.high)
+    return search._replace(low=low, high=high)
 
 
 def _within_reach(search: _Search, last, low, high) -> _Search:
@@ -360,13 +337,8 @@ def _within_reach(search: _Search, last, low, high) -> _Search:
         return reach, reach
 
     _, reach = jax.lax.scan(backward, reach[-1], (reach, ends), reverse=True)
-    least = jnp.clip(reach[:, 0], search.low, search.high)
-    most = jnp.clip(-reach[:, 1], least, search.high)
-    is_open = search.low < search.high
-    return search._replace(
-        low=jnp.where(is_open, least, search.low),
-        high=jnp.where(is_open, most, search.high),
-    )
+    low, high = tube_rows.within(reach[:, 0], -reach[:, 1], search.low, search.high)
+    return search._replace(low=low, high=high)
 
 
 def _middle_rank(search, total, slope) -> _Search:
@@ -379,7 +351,7 @@ def _middle_rank(search, total, slope) -> _Search:
 def _guessed(begin: _Search, guess, tube) -> _Search:
     """Cut where the guess jumps, as if it were right."""
     following = behind(guess, tube.last)
-    edge = jnp.where(guess > following, tube.lower, tube.upper)
+    edge = tube_rows.edge_of(guess, following, tube.lower, tube.upper)
     cut = (guess != following) & jnp.isfinite(edge)
     bound = jnp.where(cut, edge, 0)
     return begin._replace(trial=_from_cuts(guess, cut, tube.last), cut=cut, bound=bound)
@@ -400,11 +372,9 @@ def _from_cuts(values, cut, last):
 def _mend(search: _Search, begin: _Search, tube) -> _Search:
     """Take out cuts of a guess that are wrong, where both sides are done."""
     following = behind(search.trial, tube.last)
-    size = jnp.maximum(jnp.abs(search.trial), jnp.abs(following))
-    slack = 64 * jnp.finfo(size.dtype).eps * size
-    rises = following > search.trial + slack
-    falls = following < search.trial - slack
-    wrong = rises & (search.bound < tube.upper) | falls & (search.bound > tube.lower)
+    wrong = tube_rows.jumps_wrongly(
+        search.trial, following, search.bound, tube.lower, tube.upper
+    )
     done = search.low >= search.high
     wrong = wrong & search.cut & done & behind(done, tube.last, True)
 

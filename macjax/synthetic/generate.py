@@ -5,6 +5,7 @@ arguments always give the same tables.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,18 +78,7 @@ def fleet_frames(
 
     See `fleet` for the arguments.
     """
-    if kind not in KINDS:
-        raise SettingsError(f"unknown kind '{kind}': {nearest(kind, KINDS)}")
-    if evs < 0 or (feeders is not None and feeders < 1):
-        raise SettingsError("evs must be >= 0 and feeders >= 1")
-    if slot_minutes is not None and (slot_minutes < 1 or 1440 % slot_minutes):
-        raise SettingsError(f"slot_minutes {slot_minutes} does not divide 1440")
-    if slots is not None and slots < 1:
-        raise SettingsError("slots must be >= 1")
-    known = [] if kind == "random" else [f.name for f in dataclasses.fields(Recipe)]
-    for name in changes:
-        if name not in known:
-            raise SettingsError(f"unknown option '{name}': {nearest(name, known)}")
+    check_arguments(evs, slots, slot_minutes, feeders, kind=kind, seed=seed, **changes)
     if kind == "random":
         return nasty_frames(evs, slots, slot_minutes, feeders, seed)
     recipe = dataclasses.replace(RECIPES[kind], **changes)
@@ -105,6 +95,47 @@ def fleet_frames(
         currency="USD",
         **tables,
     )
+
+
+def check_arguments(
+    evs: int,
+    slots: int | None = None,
+    slot_minutes: int | None = None,
+    feeders: int | None = None,
+    kind: str = "easy",
+    seed: int = 0,
+    **changes,
+) -> None:
+    """Raise a SettingsError unless `fleet` takes these arguments."""
+    if kind not in KINDS:
+        raise SettingsError(f"unknown kind '{kind}': {nearest(kind, KINDS)}")
+    least = {"evs": 0, "slots": 1, "slot_minutes": 1, "feeders": 1, "seed": 0}
+    given = (evs, slots, slot_minutes, feeders, seed)
+    for (name, low), value in zip(least.items(), given, strict=True):
+        may_miss = value is None and name not in ("evs", "seed")
+        if not may_miss and not _is_whole(value, low):
+            raise SettingsError(f"{name} must be a whole number >= {low}, not {value}")
+    if slot_minutes is not None and 1440 % slot_minutes:
+        raise SettingsError(f"slot_minutes {slot_minutes} does not divide 1440")
+    known = dataclasses.asdict(Recipe())
+    for name, value in changes.items():
+        if name not in known or kind == "random":
+            hint = nearest(name, () if kind == "random" else known)
+            raise SettingsError(f"unknown option '{name}': {hint}")
+        wanted = np.shape(known[name])
+        if np.shape(value) != wanted or not _are_finite(value):
+            shown = f"{wanted[0]} numbers" if wanted else "a number"
+            raise SettingsError(f"{name} must be {shown}, not {value!r}")
+
+
+def _is_whole(value: Any, low: int) -> bool:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return bool(whole and value >= low)
+
+
+def _are_finite(value) -> bool:
+    array = np.asarray(value)
+    return array.dtype.kind in "iuf" and bool(np.isfinite(array).all())
 
 
 def _tables(evs, slots, slot_hours, feeders, recipe, seed) -> dict[str, pd.DataFrame]:

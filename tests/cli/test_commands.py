@@ -16,7 +16,9 @@ import pytest
 from fake_solutions import MAC, UNMANAGED, FakeScenario
 
 import macjax
+import macjax.driver
 import macjax.objectives as objectives
+import macjax.scenario
 from macjax import cli
 from macjax._errors import DataError, Fault, SolutionError
 from macjax._status import Status
@@ -33,6 +35,10 @@ class FakeCertificate:
 
     def __str__(self):
         return "certificate: feasible"
+
+
+# Where the commands' own modules take these names from.
+HOMES = {"Scenario": macjax.scenario, "solve": macjax.driver}
 
 
 @pytest.fixture
@@ -53,6 +59,8 @@ def library(monkeypatch):
 
     def replace(name, value):
         monkeypatch.setattr(macjax, name, value, raising=False)
+        if name in HOMES:
+            monkeypatch.setattr(HOMES[name], name, value)
 
     scenario_class = types.SimpleNamespace(read=recorder("read", FakeScenario))
     solution_class = types.SimpleNamespace(read=recorder("load", lambda: fake.result))
@@ -67,7 +75,7 @@ def library(monkeypatch):
     replace("baselines", types.SimpleNamespace(**baselines))
     replace("compare", lambda solutions: pd.DataFrame([s.summary() for s in solutions]))
     monkeypatch.setattr(
-        "macjax.config._run_builder", lambda builder, arguments: FakeScenario()
+        "macjax.config.run_builder", lambda builder, arguments: FakeScenario()
     )
     monkeypatch.setattr("macjax._methods.tariff_prices", lambda scenario, tariff: None)
     fake.replace = replace
@@ -146,6 +154,16 @@ def test_resume_hands_over_what_is_given(library, tmp_path, capsys):
     assert given == {"progress": False, "time_limit": float("inf"), "gap": 1e-4}
     assert capsys.readouterr().err == "CheckpointWarning: 7 is damaged\n"
     assert (out / "solution.json").exists()
+
+
+def test_a_kernel_that_does_not_work_is_told(library, folder, capsys):
+    def solve(*arguments, **settings):
+        warnings.warn(macjax.KernelWarning("no kernel here"), stacklevel=1)
+        return MAC
+
+    library.replace("solve", solve)
+    assert run("solve", folder, "--quiet") == 0
+    assert capsys.readouterr().err == "KernelWarning: no kernel here\n"
 
 
 def test_what_is_not_given_is_left_to_the_library(library, folder):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from macjax.fleet import operators
 from macjax.fleet.blocks import over_blocks
 from macjax.fleet.operators import Projection, fleet_shadows, project
 from macjax.fleet.packing import pack
@@ -106,6 +107,19 @@ def test_more_lanes_left_over_than_a_block_has():
         for name, guess in guesses(np.asarray(shadow), 0).items()
     }
     assert counts["nonsense"] > lanes and counts["right"] < lanes
+
+
+def test_fewer_lanes_at_once_than_a_block_has(monkeypatch):
+    """As on an accelerator, whose blocks are large."""
+    monkeypatch.setattr(operators, "MOST_GATHERED", 12)
+    packed = pack(fleet(150, kind="hard", seed=1))
+    center, gain = state_of(packed, 0)
+    energy, shadow = (np.asarray(x) for x in blockwise(packed.batch, center, gain))
+    guess = jnp.asarray(guesses(shadow, 0)["nonsense"])
+    assert left_over(packed.batch, center, gain, guess) > 2 * 12
+    run = eqx.filter_jit(lambda *arguments: gathered.__wrapped__(*arguments))
+    found, _ = run(packed.batch, center, gain, guess)
+    np.testing.assert_allclose(found, energy, rtol=0, atol=1e-11)
 
 
 def test_blocks_of_padding_are_left_out():

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from problems import frames, vehicle
 
+from macjax._processes import Processes
 from macjax.driver.shortfall import apply_policy
-from macjax.fleet import packing
+from macjax.fleet import grid, packing
+from macjax.fleet.budget import device_memory
 from macjax.fleet.grid import (
     ACCELERATOR,
     BLOCK_STEP,
@@ -289,3 +291,60 @@ def test_size_classes():
         assert all(size_class(int(n), step) == n for n in np.unique(sizes))
     assert size_class(3, least=16) == 16
     assert size_class(0) == 1
+
+
+class Card:
+    """A device with memory [GiB]."""
+
+    def __init__(self, gib):
+        self.gib = gib
+
+    def memory_stats(self):
+        return None if self.gib is None else {"bytes_limit": int(self.gib * 2**30)}
+
+
+@pytest.mark.parametrize(
+    ("gib", "budget", "rows", "slots", "lanes"),
+    [
+        (None, None, 32, 8, 2**21),  # nobody says what there is
+        (104, None, 32, 8, 1_572_864),  # three quarters of 139 GiB
+        (104, 10, 32, 8, 163_840),
+        (6, None, 32, 8, 98_304),  # of 8 GiB
+        (6, 5.4, 32, 8, 81_920),
+        (6, None, 64, 32, 12_288),
+        (0.001, None, 64, 32, 4096),
+    ],
+)
+def test_a_block_takes_a_share_of_the_memory(gib, budget, rows, slots, lanes):
+    """Ten float32 arrays of a block are at most a sixth of what a solve may take."""
+    memory = device_memory(Card(gib), budget and budget * 2**30)
+    size = rows * slots * 4
+    shape = ACCELERATOR.within(memory, size, Processes())
+    assert shape == BlockShape(lanes, ACCELERATOR.fill)
+    assert lanes == grid.GRAIN or 60 * lanes * size <= memory
+
+
+@pytest.mark.parametrize("most", [16, 64, 128, 102_400, 2**21])
+@pytest.mark.parametrize("needed", [1, 63, 64, 65, 999, 70_000, 1_814_529, 10_000_000])
+def test_lanes_of_a_block_are_even_and_no_more_than_needed(needed, most):
+    lanes = grid.lanes_of(needed, most)
+    blocks = size_class(-(-needed // lanes), BLOCK_STEP)
+    assert lanes <= most
+    if needed <= most:
+        assert blocks == 1 and lanes < max(1.25 * needed + 1, 65)
+    elif most > grid.GRAIN:  # even blocks, hardly any padding
+        assert blocks * (lanes - grid.GRAIN) < needed <= blocks * lanes
+    else:
+        assert lanes == most
+
+
+def test_fleets_on_an_accelerator_fill_even_blocks(monkeypatch):
+    """A fleet of more lanes than a block may have, with blocks as on a card."""
+    monkeypatch.setattr(packing, "CPU", BlockShape(128, 1.0))
+    monkeypatch.setattr(grid, "GRAIN", 16)
+    scenario = fleet(700, kind="hard", seed=1, slots=48)
+    packed = pack(scenario)
+    blocks, _, _, lanes = packed.batch.shape
+    assert lanes < 128 and lanes % 16 == 0
+    assert int(packed.batch.blocks[0]) == blocks > 1
+    check_padding(packed, unpacked(packed))

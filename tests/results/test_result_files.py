@@ -247,7 +247,7 @@ def resealed(folder: Path, change=lambda record: None) -> None:
             entry["sha256"] = manifest.digest(folder / name)
             entry["bytes"] = (folder / name).stat().st_size
     change(record)
-    record[manifest.SEAL] = manifest._seal(record)
+    record[manifest.SEAL] = manifest.seal(record)
     path.write_text(json.dumps(record), "utf-8")
 
 

@@ -2,37 +2,13 @@
 
 import numpy as np
 import pytest
-from tube_oracle import KINDS, SHAPES, Chain, random_chain, residuals
-from tube_solve import answer
+from tube_oracle import KINDS, SHAPES, random_chain, residuals
+from tube_solve import answer, guesses
 
 from macjax.sets.soc_tube import MAX_PASSES
 
 # A wrong guess costs at most a few passes more than none; measured 35.
 FEW_PASSES = 60
-
-
-def guesses(chain: Chain, right, seed):
-    """Guesses by name: from the answer itself to nonsense."""
-    rng = np.random.default_rng(seed)
-    size = np.abs(right).max() + 1e-3 / chain.gain.min()
-    noise = rng.normal(0, 1, right.shape)
-    runs = np.where(rng.random(right.shape) < 0.3, right, np.roll(right, 1, axis=0))
-    return {
-        "zero": np.zeros_like(right),
-        "right": right,
-        "nearly right": right * (1 + 1e-3 * noise),
-        "rounded": np.round(right, 1),
-        "shuffled in time": rng.permutation(right, axis=0),
-        "of others": rng.permutation(right, axis=1),
-        "shifted runs": runs,
-        "opposite": -right,
-        "noise": size * noise,
-        "constant": np.broadcast_to(size, right.shape),
-        "far out": 1e9 * size * noise,
-        "stairs up": size * np.arange(len(right))[:, None] + 0 * right,
-        "stairs down": -size * np.arange(len(right))[:, None] + 0 * right,
-        "infinite": np.where(noise > 0, np.inf, -np.inf),
-    }
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 4), (12, 2)])

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from tube_oracle import KINDS, Chain, random_chain
-from tube_solve import answer
+from tube_solve import answer, stacked
 
 from macjax.sets.soc_tube import (
     SocTube,
@@ -38,23 +38,6 @@ def solve_lanes(parts, lower, upper, last, guess):
     shadow, _ = shadow_prices(response_of(*parts), tube, *brackets(*parts))
     near, _ = shadow_prices(response_of(*parts), tube, *brackets(*parts), guess)
     return shadow, near
-
-
-def stacked(chains, pad=0):
-    """Chains behind one another, then empty rows; the mask of last pieces."""
-    columns = [
-        np.concatenate(part) for part in zip(*(c[:6] for c in chains), strict=True)
-    ]
-    pieces = np.cumsum([len(chain.lower) for chain in chains])
-    fills = (0.0, 1.0, 0.0, 0.0, -np.inf, np.inf)
-    if pad:
-        columns = [
-            np.concatenate([column, np.full((pad, *column.shape[1:]), fill)])
-            for column, fill in zip(columns, fills, strict=True)
-        ]
-    last = np.zeros(columns[4].shape, bool)
-    last[pieces - 1] = last[-1] = True
-    return columns, last
 
 
 def some_chains(kind, seed) -> list[Chain]:

@@ -44,6 +44,47 @@ def answer(chain: Chain, dtype=np.float64, guess=None):
     return in_numpy(*compiled(*parts, guess))
 
 
+def guesses(chain: Chain, right, seed):
+    """Guesses by name: from the answer itself to nonsense."""
+    rng = np.random.default_rng(seed)
+    size = np.abs(right).max() + 1e-3 / chain.gain.min()
+    noise = rng.normal(0, 1, right.shape)
+    runs = np.where(rng.random(right.shape) < 0.3, right, np.roll(right, 1, axis=0))
+    return {
+        "zero": np.zeros_like(right),
+        "right": right,
+        "nearly right": right * (1 + 1e-3 * noise),
+        "rounded": np.round(right, 1),
+        "shuffled in time": rng.permutation(right, axis=0),
+        "of others": rng.permutation(right, axis=1),
+        "shifted runs": runs,
+        "opposite": -right,
+        "noise": size * noise,
+        "constant": np.broadcast_to(size, right.shape),
+        "far out": 1e9 * size * noise,
+        "stairs up": size * np.arange(len(right))[:, None] + 0 * right,
+        "stairs down": -size * np.arange(len(right))[:, None] + 0 * right,
+        "infinite": np.where(noise > 0, np.inf, -np.inf),
+    }
+
+
+def stacked(chains, pad=0):
+    """Chains behind one another, then empty rows; the mask of last pieces."""
+    columns = [
+        np.concatenate(part) for part in zip(*(c[:6] for c in chains), strict=True)
+    ]
+    pieces = np.cumsum([len(chain.lower) for chain in chains])
+    fills = (0.0, 1.0, 0.0, 0.0, -np.inf, np.inf)
+    if pad:
+        columns = [
+            np.concatenate([column, np.full((pad, *column.shape[1:]), fill)])
+            for column, fill in zip(columns, fills, strict=True)
+        ]
+    last = np.zeros(columns[4].shape, bool)
+    last[pieces - 1] = last[-1] = True
+    return columns, last
+
+
 def two_way(seed: int, k: int, v: int = 64) -> Chain:
     """Vehicle-to-grid: one opportunity a piece, negative lower limits, SOC bounds.
 

@@ -2,28 +2,19 @@
 
 Monday to Friday repeat the chain with the car's habitual minutes within the survey's
 whole hours and a shift of the day; some days are spent at home. On Saturday and Sunday
-some cars make one outing. Times are whole minutes since the start; a trip departs no
-earlier than the one before it ended plus the shortest stay:
-
-    depart_k = c_k + max over i <= k of (wanted_i - c_i),
-    c_k = sum over i < k of (duration_i + shortest stay after i).
+some cars make one outing. Times are whole minutes since the start.
 """
 
 import numpy as np
 import pandas as pd
 
+from ..chains import park, time_trips
+from ..survey import DISCRETIONARY, road_km
+from .drivers import Drivers
 from .parameters import Parameters
-from .survey import DISCRETIONARY, Drivers, road_km
 
 DAY = 1440
 COLUMNS = ["car", "day", "order", "wanted", "zone", "place", "km", "least_stay"]
-
-
-def travel_minutes(km, p: Parameters) -> np.ndarray:
-    """Duration [min], speed = slow + (fast - slow)(1 - exp(-km / scale)) [km/h]."""
-    slow, fast, scale = p.speed_kmh
-    speed = slow + (fast - slow) * (1 - np.exp(-np.asarray(km) / scale))
-    return np.ceil(60 * np.asarray(km) / speed).astype(int)
 
 
 def weekday_trips(drivers: Drivers, p: Parameters) -> pd.DataFrame:
@@ -116,16 +107,6 @@ def insert_stops(trips: pd.DataFrame, cars: pd.DataFrame, p: Parameters):
     return trips.sort_values(["car", "day", "order"], ignore_index=True)
 
 
-def time_trips(trips: pd.DataFrame, p: Parameters) -> pd.DataFrame:
-    """Departure and arrival of each trip [min], in order and without overlap."""
-    duration = travel_minutes(trips["km"], p)
-    block = pd.Series(duration + trips["least_stay"].to_numpy())
-    start = block.groupby(trips["car"]).cumsum() - block
-    wanted = trips["wanted"].round() - start
-    depart = (start + wanted.groupby(trips["car"]).cummax()).astype(int)
-    return trips.assign(departure_min=depart, arrival_min=depart + duration)
-
-
 def build_week(drivers, cars, zones, area_of_zone, p: Parameters):
     """Trips and stays of all cars over the horizon, sorted by car and time.
 
@@ -138,32 +119,14 @@ def build_week(drivers, cars, zones, area_of_zone, p: Parameters):
     trips = trips.sort_values(["car", "day", "order"], ignore_index=True)
     trips = time_trips(insert_stops(trips, cars, p), p)
     rng = np.random.default_rng([p.seed, 8])
-    weather = rng.normal(1.0, p.energy_spread, (len(cars), p.days)).clip(0.75, 1.3)
+    weather = rng.normal(1.0, p.energy_spread, (len(cars), p.days)).clip(
+        *p.energy_range
+    )
     use = cars["kwh_per_km"].to_numpy()[trips["car"]] * trips["km"]
     trips["energy_kwh"] = (use * weather[trips["car"], trips["day"]]).round(3)
     trips["km"] = trips["km"].round(2)
-    stays = park(trips, cars, p.days * DAY)
+    home = pd.DataFrame({"zone": cars["home_zone"].to_numpy(), "place": "home"})
+    stays = park(trips, home, p.days * DAY)
     keep = ["car", "departure_min", "arrival_min", "km", "energy_kwh"]
     trips = trips.loc[trips["departure_min"] < p.days * DAY, keep]
     return trips.reset_index(drop=True), stays
-
-
-def park(trips: pd.DataFrame, cars: pd.DataFrame, end: int) -> pd.DataFrame:
-    """Stays between the trips: at home at first, then where each trip ended."""
-    leaves = trips.groupby("car")["departure_min"].first()
-    first = pd.DataFrame(
-        {
-            "car": np.arange(len(cars)),
-            "arrival_min": 0,
-            "departure_min": leaves.reindex(range(len(cars)), fill_value=end),
-            "zone": cars["home_zone"].to_numpy(),
-            "place": "home",
-        }
-    )
-    after = trips[["car", "arrival_min", "zone", "place"]].copy()
-    leaves = trips.groupby("car")["departure_min"].shift(-1)
-    after["departure_min"] = leaves.fillna(end).astype(int)
-    stays = pd.concat([first, after[first.columns]])
-    stays["departure_min"] = stays["departure_min"].clip(upper=end)
-    stays = stays[stays["arrival_min"] < end]
-    return stays.sort_values(["car", "arrival_min"], ignore_index=True)

@@ -1,25 +1,21 @@
-"""Build the Bay Area scenario from the raw survey tables.
+"""Raw survey tables -> the bundled scenario and its facts.
 
-    python -m macjax.regions.bay_area RAW_FOLDER OUT_FOLDER
-
-RAW_FOLDER holds `mtc_bayarea_{households,persons,trips,zones}.csv`; written are
-OUT_FOLDER/scenario and OUT_FOLDER/facts.json, older ones are replaced. The same raw
-tables and `Parameters` give the same scenario.
+The same raw tables and `Parameters` give the same scenario.
 """
 
-import argparse
-import json
-from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from ..scenario.scenario import Scenario
-from .cars import choose_soc, equip_cars, place_chargers, split_cars
+from ...scenario.scenario import Scenario
+from ..soc import choose_soc
+from ..survey import Survey
+from .cars import equip_cars, place_chargers, split_cars
+from .drivers import find_drivers
 from .facts import measure
 from .feeders import build_network
 from .parameters import Parameters
-from .survey import Survey, find_drivers, read_survey
 from .week import build_week
 
 
@@ -39,7 +35,8 @@ def build(survey: Survey, p: Parameters | None = None) -> Built:
     drivers, cars = split_cars(drivers, cars, p.fast_copies)
     trips, stays = build_week(drivers, cars, survey.zones, network.zone_feeder, p)
     stays["charger_kw"] = place_chargers(stays, cars, p)
-    cars = cars.join(choose_soc(stays, trips, cars, p))
+    share = np.random.default_rng([p.seed, 5]).normal(*p.initial_share, len(cars))
+    cars = cars.join(choose_soc(stays, trips, cars, share, p))
     # All electric cars of the area, spread evenly over the sampled ones
     owned = survey.households["auto_ownership"].mean() * survey.zones["TOTHH"].sum()
     kept = cars["possible"].to_numpy()
@@ -103,24 +100,3 @@ def tables(cars, trips, stays, network, p: Parameters) -> dict:
         "feeders": network.feeders,
         "feeder_profile": network.profile,
     }
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line: read the raw folder, write the scenario and its facts."""
-    parser = argparse.ArgumentParser(
-        prog="python -m macjax.regions.bay_area", description=__doc__
-    )
-    parser.add_argument("raw_folder", type=Path)
-    parser.add_argument("out_folder", type=Path)
-    given = parser.parse_args(arguments)
-    built = build(read_survey(given.raw_folder))
-    given.out_folder.mkdir(parents=True, exist_ok=True)
-    built.scenario.write(given.out_folder / "scenario")
-    text = json.dumps(built.facts, indent=2) + "\n"
-    (given.out_folder / "facts.json").write_text(text, encoding="utf-8")
-    print(text, end="")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

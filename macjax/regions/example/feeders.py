@@ -15,7 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from .parameters import COMMERCIAL_SHAPE, COUNTIES, MEAN_SHAPE_KW, Parameters
+from ..network import upgrade_cost
+from ..parameters import COMMERCIAL_SHAPE, COUNTIES, MEAN_SHAPE_KW
+from .parameters import Parameters
 
 
 class Network(NamedTuple):
@@ -90,7 +92,8 @@ def build_network(zones: pd.DataFrame, p: Parameters) -> Network:
         {
             "feeder_id": names,
             "upgrade_cost_per_kw": upgrade_cost(
-                total(households + jobs) / total(zones["area_km2"]), p
+                total(households + jobs) / total(zones["area_km2"]),
+                p.upgrade_usd_per_kw,
             ),
             "longitude": (total(weights * zones["lon"]) / mass).round(5),
             "latitude": (total(weights * zones["lat"]) / mass).round(5),
@@ -102,14 +105,6 @@ def build_network(zones: pd.DataFrame, p: Parameters) -> Network:
     profile = build_profile(feeders, p)
     zone_feeder = pd.Series(names[label], index=zones["zone_id"].to_numpy())
     return Network(feeders, profile, zone_feeder, scale)
-
-
-def upgrade_cost(density, p: Parameters) -> np.ndarray:
-    """USD per kW, linear in the rank of density over the published range, to 10 USD."""
-    rank = np.argsort(np.argsort(density, kind="stable"), kind="stable")
-    low, high = p.upgrade_usd_per_kw
-    share = rank / max(len(rank) - 1, 1)
-    return np.round(low + (high - low) * share, -1)
 
 
 def build_profile(feeders: pd.DataFrame, p: Parameters) -> pd.DataFrame:

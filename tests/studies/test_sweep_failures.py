@@ -1,0 +1,140 @@
+"""Cases that fail are rows, wrong settings end the sweep, workers may die."""
+
+import pytest
+from study_cases import QUICK, failing, same, small
+
+import macjax
+from macjax import DataError, MemoryShortError, ProcessError, SettingsError
+from macjax.studies import running, sources
+from macjax.studies import sweep as sweep_function
+
+
+@pytest.fixture
+def study(monkeypatch):
+    """`sweep` on a source of our own."""
+
+    def run(source, **arguments):
+        job = sources.read_source(small(), None)[1]
+        monkeypatch.setattr(
+            "macjax.studies.sources.source_of", lambda job: source, raising=True
+        )
+        return sweep_function(job, **arguments)
+
+    return run
+
+
+def test_a_case_without_memory_is_a_row_that_is_tried_again(tmp_path, monkeypatch):
+    run, short = running.run_method, [True]
+
+    def fail(name, scenario, request):
+        if short[0] and name == "first_come":
+            raise MemoryShortError("needs 999 GiB")
+        return run(name, scenario, request)
+
+    monkeypatch.setattr(running, "run_method", fail)
+    frame = macjax.sweep(small(), {"cost": [1, 2]}, QUICK, tmp_path / "out")
+    assert list(frame["status"]) == ["simulated", "memory_short"] * 2
+    assert list(frame["error"]) == ["", "needs 999 GiB"] * 2
+    short[0] = False
+    again = macjax.sweep(small(), {"cost": [1, 2]}, QUICK, tmp_path / "out")
+    assert set(again["status"]) == {"simulated"} and set(again["error"]) == {""}
+
+
+def test_a_scenario_that_cannot_be_built_is_a_row_for_each_method(study):
+    frame = study(failing("memory"), over={"seed": [1, 2, 3]}, methods=QUICK)
+    status = frame.groupby("seed")["status"].unique().map(list).to_dict()
+    assert status == {1: ["simulated"], 2: ["memory_short"], 3: ["simulated"]}
+
+
+def test_a_bug_is_not_a_row(study):
+    with pytest.raises(RuntimeError, match="slip"):
+        study(failing("bug"), over={"seed": [1, 2]}, methods=QUICK)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"gap": -1}, "gap must be"),
+        ({"gpa": 1}, "did you mean 'gap'"),
+        ({"on_infeasible": "ignore"}, "on_infeasible must be"),
+        ({"methods": ("unmanaged", "mca")}, "did you mean 'mac'"),
+        ({"methods": "mac"}, "methods must be a list"),
+        ({"methods": ("mac", "mac")}, "once each"),
+        ({"workers": 0}, "workers must be"),
+        ({"workers": 1.0}, "workers must be"),
+        ({"workers": 2, "gap": -1}, "gap must be"),
+        ({"workers": 2, "devices": []}, "devices: not with"),
+        ({"keep": "all"}, "keep must be"),
+        ({"keep": "some", "out": "there"}, "keep must be"),
+        ({"progress": 1}, "progress must be"),
+        ({"checkpoint": "there"}, "checkpoint: not for a sweep"),
+        ({"tariff": 0.3}, "tariff must be"),
+        ({"warm_start": 3}, "warm_start"),
+    ],
+)
+def test_wrong_settings_end_it_before_anything_is_built(
+    wrong, said, monkeypatch, tmp_path
+):
+    def never(*arguments):
+        raise AssertionError("run")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(running.Runner, "run", never)
+    with pytest.raises(SettingsError, match=said):
+        macjax.sweep(small(), **({"over": {"cost": [1]}} | wrong))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_tariff_ends_it(tmp_path):
+    with pytest.raises(SettingsError, match="tariff"):
+        macjax.sweep(small(), {"cost": [1]}, ("time_of_use",), tariff="pge_a11")
+
+
+def test_a_wrong_folder_is_reported_as_ever(tmp_path):
+    small().write(tmp_path / "fleet")
+    (tmp_path / "fleet" / "stays.parquet").write_bytes(b"")
+    with pytest.raises(DataError, match="stays"):
+        macjax.sweep(tmp_path / "fleet", {"cost": [1]}, QUICK)
+
+
+def test_a_folder_is_the_scenario_in_it(tmp_path):
+    small().write(tmp_path / "fleet")
+    read = macjax.sweep(tmp_path / "fleet", {"cost": [1, 2]}, QUICK)
+    same(read, macjax.sweep(small(), {"cost": [1, 2]}, QUICK))
+
+
+def test_workers_do_what_one_process_does(tmp_path):
+    """Simulated methods have no gap: every number is the same."""
+    path = tmp_path / "job.toml"
+    path.write_text(
+        'builder = "synthetic"\n[arguments]\nevs = 30\nslots = 24\nfeeders = 2\n'
+        'kind = "hard"\n[sweep]\nover.seed = [1, 2, 3]\nover.battery = [1, 2]\n'
+        'methods = ["unmanaged", "first_come"]\n',
+        encoding="utf-8",
+    )
+    lines = []
+    out = tmp_path / "out"
+    beside = macjax.sweep(path, out=out, workers=3, progress=lines.append)
+    same(beside, macjax.sweep(path, out=tmp_path / "alone"))
+    assert [line["done"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    same(macjax.sweep(path, out=out, workers=2), beside)
+
+
+def test_a_worker_that_is_killed_costs_its_own_case_alone(study):
+    frame = study(
+        failing("kill"), over={"seed": [1, 2, 3, 4]}, methods=QUICK, workers=2
+    )
+    killed = frame[frame["seed"] == 2]
+    assert set(killed["status"]) == {"memory_short"}
+    assert killed["error"].str.contains("memory").all()
+    assert set(frame[frame["seed"] != 2]["status"]) == {"simulated"}
+
+
+def test_a_bug_in_a_worker_is_shown(study):
+    with pytest.raises(ProcessError, match="a slip of the pen"):
+        study(failing("bug"), over={"seed": [1, 2]}, methods=QUICK, workers=2)
+
+
+def test_wrong_settings_in_a_worker_end_it():
+    with pytest.raises(SettingsError, match="gap must be a number of at least"):
+        macjax.sweep(small(), {"cost": [1, 2]}, ("mac",), gap=1e-20, workers=2)
