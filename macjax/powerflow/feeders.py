@@ -99,7 +99,7 @@ def find_feeders(net) -> MvFeeders:
     lines = topology.lines
     heads = lines.within(bar[lines.first] ^ bar[lines.second])
     far = part[np.where(bar[heads.first], heads.second, heads.first)]
-    at = part[net["bus"].index.get_indexer(pd.Index(net["load"]["bus"]))]
+    at = part[topology.loads]
     behind = pd.unique(far)
     numbers = [n for n in behind if (nominal[at == n] > 0).any()]
     rows = [heads.row[far == n] for n in numbers]

@@ -48,6 +48,7 @@ class Topology(NamedTuple):
         links: impedances.
         trafos, trafos3w: windings of transformers, primary first.
         grid: rows of the buses of external grids.
+        loads: rows of the buses of the loads, in or out of service.
     """
 
     buses: int
@@ -57,6 +58,7 @@ class Topology(NamedTuple):
     trafos: Edges
     trafos3w: Edges
     grid: np.ndarray
+    loads: np.ndarray
 
 
 def table(net, name: str) -> pd.DataFrame:
@@ -120,6 +122,7 @@ def read_topology(net) -> Topology:
             *(np.concatenate(parts) for parts in zip(*wound["trafo3w"], strict=True))
         ),
         _bus_rows(net, grid, "ext_grid", "bus", faults),
+        _bus_rows(net, net["load"], "load", "bus", faults),
     )
     if faults:
         raise DataError(faults, title="wrong pandapower net")

@@ -125,6 +125,7 @@ def test_three_windings_and_impedances_connect():
         ("line", "max_i_ka", 0.0, "need a rating above 0 .2 rows.: 7, 5"),
         ("line", "max_i_ka", np.nan, "net.line.max_i_ka: .* need a rating"),
         ("line", "to_bus", 77, "net.line.to_bus: names a bus that the net does not"),
+        ("load", "bus", 77, "net.load.bus: names a bus .* .4 rows.: 2, 4, 6, 1"),
         ("load", "bus", 10, "no line leaves the busbar towards a load"),
     ],
 )
