@@ -71,7 +71,8 @@ def test_a_bug_is_not_a_row(study):
         ({"progress": 1}, "progress must be"),
         ({"checkpoint": "there"}, "checkpoint: not for a sweep"),
         ({"tariff": 0.3}, "tariff must be"),
-        ({"warm_start": 3}, "warm_start"),
+        ({"warm_start": 3}, "warm_start must be"),
+        ({"objective": "peak"}, "objective must be one of"),
     ],
 )
 def test_wrong_settings_end_it_before_anything_is_built(
