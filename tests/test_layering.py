@@ -42,6 +42,7 @@ LEVELS = {
     "_output": 7,
     "_parser": 7,
     "_program": 7,
+    "_study_commands": 7,
     "cli": 7,
     "config": 7,
     "studies": 7,

@@ -33,7 +33,7 @@ from macjax.studies.cases import Case
 SWEEP, CASES, CASE, SOLUTION = "sweep.json", "cases", "case.json", "solution"
 FORMAT, SCHEMA_VERSION = "macjax sweep", 1
 KEEP = ("tables", "all")
-SHOWN = 5  # differences that a refusal names
+SHOWN, LONGEST = 5, 80  # differences that a refusal names, characters of a value
 
 
 @contextlib.contextmanager
@@ -188,7 +188,9 @@ def _compare(path: Path, what: dict) -> None:
 
 
 def _shown(record: dict, key: str) -> str:
-    return json.dumps(record[key]) if key in record else "not given"
+    """A value as text, cut where it is long."""
+    text = json.dumps(record[key]) if key in record else "not given"
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
 
 
 def _sealed(record: dict) -> dict:

@@ -13,6 +13,7 @@ from macjax._version import __version__
 from macjax.config import Job, check_solve_settings
 from macjax.driver.settings import check_settings
 from macjax.objectives import PeakOverload
+from macjax.objectives.specs import Objective
 from macjax.results import Solution
 from macjax.results.folders import resolved
 from macjax.results.manifest import digest
@@ -101,6 +102,7 @@ class _Sweep:
         self.cases = make_cases(axes)
         self.rows: dict[tuple[int, str], dict] = {}
         self.damaged: list[str] = []
+        self.tell = Progress(False, 0, 0)
 
     def run(self, progress) -> pd.DataFrame:
         """Read what is finished, run the rest, and give the frame."""
@@ -175,8 +177,7 @@ class _Sweep:
         settings = {k: v for k, v in request.settings.items() if k not in NOT_COMPARED}
         if "warm_start" in settings:
             settings["warm_start"] = settings["warm_start"].scenario.fingerprint
-        objective: Any = request.objective
-        objective = PeakOverload() if objective is None else objective
+        objective: Any = request.objective or PeakOverload()
         tariff = DEFAULT_TARIFF if request.tariff is None else request.tariff
         what = {
             "macjax": __version__,
@@ -217,5 +218,10 @@ def _request(job: Job, objective, tariff, settings: dict, workers: int) -> Reque
             {k: v for k, v in settings.items() if k != "warm_start"}, "sweep"
         )
     objective = job.build_objective() if objective is None else objective
+    if objective is not None and not isinstance(objective, Objective):
+        raise SettingsError(
+            "objective must be one of macjax.objectives, such as PeakOverload(), not "
+            f"{objective!r}"
+        )
     tariff = None if tariff is None else os.fspath(tariff)
     return Request(objective, settings, tariff, False)

@@ -9,12 +9,13 @@ from macjax import Status, cli
 from macjax.studies import running
 
 JOB = """builder = "synthetic"
+objective = "peak:3 + overload_energy"
 [arguments]
 evs = 3
 slots = 24
 feeders = 1
 [solve]
-max_iterations = 1
+max_iterations = 7
 [sweep]
 over.seed = [1, 2]
 methods = ["unmanaged"]
@@ -42,6 +43,13 @@ def test_a_sweep_of_a_configuration(job, tmp_path, capsys):
     assert shown.err.count(" of 2: seed ") == 2
     frame = pd.read_parquet(tmp_path / "out" / "cases.parquet")
     assert list(frame["seed"]) == [1, 2]
+    what = json.loads((tmp_path / "out" / "sweep.json").read_text("utf-8"))["what"]
+    assert what["settings"] == {"max_iterations": 7}
+    assert [term["type"] for term in what["objective"]["parts"]] == [
+        "PeakOverload",
+        "OverloadEnergy",
+    ]
+    assert what["source"]["arguments"] == {"evs": 3, "slots": 24, "feeders": 1}
     code, shown = run(capsys, job, "--out", tmp_path / "out", "--json", "--quiet")
     record = json.loads(shown.out)
     assert code == 0 and not shown.err

@@ -38,12 +38,18 @@ class Failing(BuilderSource):
     """Small synthetic fleets by seed, of which some fail to be built.
 
     Arguments:
-        fault: "memory", "bug" or "kill": what happens.
+        fault: "memory", "bug", "kill", or "start", which no other process survives.
         seeds: where it happens.
     """
 
     fault: str = "memory"
     seeds: tuple[int, ...] = (2,)
+
+    def __reduce__(self):
+        """What another process does to have it."""
+        if self.fault == "start":
+            return (_fail, ())
+        return (type(self), (self.builder, self.arguments, "arguments", self.fault))
 
     def build(self, values):
         """The fleet, or the fault."""
@@ -54,6 +60,10 @@ class Failing(BuilderSource):
                 raise RuntimeError("a slip of the pen")
             raise MemoryShortError("a region of this size needs 999 GiB")
         return super().build(values)
+
+
+def _fail():
+    raise RuntimeError("not in this process")
 
 
 def failing(fault: str) -> Failing:

@@ -1,5 +1,7 @@
 """Cases that fail are rows, wrong settings end the sweep, workers may die."""
 
+import multiprocessing
+
 import pytest
 from study_cases import QUICK, failing, same, small
 
@@ -69,7 +71,8 @@ def test_a_bug_is_not_a_row(study):
         ({"progress": 1}, "progress must be"),
         ({"checkpoint": "there"}, "checkpoint: not for a sweep"),
         ({"tariff": 0.3}, "tariff must be"),
-        ({"warm_start": 3}, "warm_start"),
+        ({"warm_start": 3}, "warm_start must be"),
+        ({"objective": "peak"}, "objective must be one of"),
     ],
 )
 def test_wrong_settings_end_it_before_anything_is_built(
@@ -112,11 +115,18 @@ def test_workers_do_what_one_process_does(tmp_path):
         'methods = ["unmanaged", "first_come"]\n',
         encoding="utf-8",
     )
-    lines = []
-    out = tmp_path / "out"
-    beside = macjax.sweep(path, out=out, workers=3, progress=lines.append)
+    lines, out = [], tmp_path / "out"
+
+    def stop(record):
+        lines.append(record["done"])
+        raise KeyboardInterrupt
+
+    part = macjax.sweep(path, out=out, workers=2, progress=stop)
+    assert part.attrs["interrupted"] and lines == [1] and len(part) < 12
+    assert not multiprocessing.active_children()
+    beside = macjax.sweep(path, out=out, workers=3)
+    assert not beside.attrs["interrupted"]
     same(beside, macjax.sweep(path, out=tmp_path / "alone"))
-    assert [line["done"] for line in lines] == [1, 2, 3, 4, 5, 6]
     same(macjax.sweep(path, out=out, workers=2), beside)
 
 
@@ -128,6 +138,13 @@ def test_a_worker_that_is_killed_costs_its_own_case_alone(study):
     assert set(killed["status"]) == {"memory_short"}
     assert killed["error"].str.contains("memory").all()
     assert set(frame[frame["seed"] != 2]["status"]) == {"simulated"}
+
+
+def test_workers_that_do_not_start_end_it(study, capfd):
+    """As without the guard of the main module, which each of them runs."""
+    with pytest.raises(ProcessError, match="did not start .* below `if __name__"):
+        study(failing("start"), over={"seed": [1, 2]}, methods=QUICK, workers=2)
+    assert "not in this process" in capfd.readouterr().err
 
 
 def test_a_bug_in_a_worker_is_shown(study):
