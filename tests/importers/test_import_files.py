@@ -32,7 +32,7 @@ def read(path, on_fault="error"):
         ("t.csv", b"a;b\n1;2\n", "parted by ';'"),
         ("t.csv", b"a,a\n1,2\n", "several columns of one name: a"),
         ("t.csv.gz", b"a,b\n1,2\n", "cannot be unfolded"),
-        ("t.csv.gz", gzip.compress(b"a,b\n" * 999)[:-9], "cut off"),
+        ("t.csv.gz", gzip.compress(b"a,b\n" * 999, mtime=0)[:-9], "cut off"),
         ("t.zip", b"PK\x03\x04junk", "cannot be unfolded"),
         ("t.parquet", b"PAR1junk", "cannot be read as Parquet"),
     ],
