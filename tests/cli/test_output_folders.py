@@ -122,7 +122,7 @@ def test_what_fails_later_decides_what_is_kept(
     def solve(*arguments, **settings):
         raise failure
 
-    monkeypatch.setattr(macjax, "solve", solve)
+    monkeypatch.setattr("macjax.driver.solve", solve)
     out = tmp_path / "out"
     options = ("--methods", "unmanaged,mac", "--out", out)
     assert run(capsys, "compare", street, *options)[0] == code
