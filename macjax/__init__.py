@@ -26,6 +26,7 @@ from macjax._version import __version__ as __version__
 if TYPE_CHECKING:
     from macjax import baselines as baselines
     from macjax import importers as importers
+    from macjax import interchange as interchange
     from macjax import objectives as objectives
     from macjax import plots as plots
     from macjax import powerflow as powerflow
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "baselines": None,
     "importers": None,
+    "interchange": None,
     "objectives": None,
     "plots": None,
     "powerflow": None,
@@ -108,6 +110,7 @@ __all__ = [
     "example",
     "example_assumptions",
     "importers",
+    "interchange",
     "objectives",
     "plots",
     "powerflow",

@@ -17,6 +17,7 @@ from macjax._commands import (
     validate,
 )
 from macjax._errors import SettingsError
+from macjax._export_command import add_export
 from macjax._import_command import add_import
 from macjax._methods import COMPARED, DEFAULT_TARIFF, METHODS
 from macjax._study_commands import sweep
@@ -114,6 +115,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_import(commands, add_command, folder)
     add_scenario_commands(commands)
     add_result_commands(commands)
+    add_export(commands, add_command, folder)
     command = add_command(commands, "demo", demo)
     add_out(command, "macjax-demo")
     add_tariff(command)

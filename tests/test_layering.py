@@ -32,11 +32,13 @@ LEVELS = {
     "synthetic": 6,
     "examples": 6,
     "importers": 6,
+    "interchange": 6,
     "plots": 6,
     "powerflow": 6,
     "": 7,  # macjax/__init__.py, which only re-exports
     "__main__": 7,
     "_commands": 7,
+    "_export_command": 7,
     "_import_command": 7,
     "_methods": 7,
     "_output": 7,
@@ -47,6 +49,7 @@ LEVELS = {
     "config": 7,
     "studies": 7,
 }
+NETS = ("powerflow", "interchange")
 LONGEST_MODULE = 500
 LONGEST_FUNCTION = 60
 
@@ -176,8 +179,10 @@ def test_certificate_shares_no_code_with_the_solver():
         ("pandas", ("_numerics", "_status", "_version", "sets", "solvers")),
         ("jax", ("scenario", "results", "plots", "config", "cli", "_commands")),
         ("jax", ("importers", "_import_command", "powerflow")),
+        ("jax", ("interchange", "_export_command")),
         ("matplotlib", tuple(p for p in LEVELS if p != "plots")),
-        ("pandapower", tuple(p for p in LEVELS if p != "powerflow")),
+        ("pandapower", tuple(p for p in LEVELS if p not in NETS)),
+        ("xarray", tuple(p for p in LEVELS if p != "interchange")),
     ],
 )
 def test_a_package_stays_out_of_some_levels(package, parts):
