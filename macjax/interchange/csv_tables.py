@@ -1,4 +1,4 @@
-"""A solution as CSV files: schedule, loads, upgrades, prices, and prices as a tariff."""
+"""A solution as CSV files: schedule, loads, upgrades, prices, and these as a tariff."""
 
 import os
 from pathlib import Path
@@ -20,8 +20,8 @@ TARIFF = {
 def to_csv(solution, folder: str | os.PathLike) -> Path:
     """Write schedule, loads, upgrades and prices as CSV; returns the folder's path.
 
-    Times are ISO 8601 with offset, numbers have all their digits. `tariff.csv` holds the
-    prices per kWh; `macjax.baselines.time_of_use` and `macjax.EnergyCost` take it.
+    Times are ISO 8601 with offset, numbers have all their digits. `tariff.csv` holds
+    the prices per kWh; `macjax.baselines.time_of_use` and `macjax.EnergyCost` take it.
 
     Arguments:
         solution: a `Solution` with a schedule.

@@ -66,8 +66,8 @@ def to_xarray(solution, vehicles=None):
 def to_netcdf(solution, path: str | os.PathLike, vehicles=None) -> Path:
     """Write the Dataset of `to_xarray` as a netCDF file; returns its path.
 
-    netCDF-4 where xarray finds netCDF4 or h5netcdf, else netCDF-3 by SciPy, which has no
-    64-bit whole numbers: ids beyond 32 bits are written as text.
+    netCDF-4 where xarray finds netCDF4 or h5netcdf, else netCDF-3 by SciPy, which has
+    no 64-bit whole numbers: ids beyond 32 bits are written as text.
 
     Arguments:
         solution: a `Solution` with a schedule.

@@ -1,6 +1,6 @@
 """Feeder loads as OpenDSS text: a LoadShape and a Load a feeder, in CSV profiles.
 
-    New LoadShape.ev_F1 npts=168 minterval=60 useactual=yes mult=(file=profiles/ev_F1.csv)
+    New LoadShape.ev_F1 npts=168 minterval=60 useactual=yes mult=(file=ev_F1.csv)
     New Load.ev_F1 bus1=bus12 phases=3 kv=12.47 model=1 kw=412 pf=1 yearly=ev_F1
 
 Values are kW (`useactual`). Such a shape without `qmult` means no reactive power to
@@ -81,7 +81,7 @@ def to_opendss(
 
 
 def _elements(given: FeederPower, places: pd.DataFrame) -> pd.DataFrame:
-    """A row a feeder: feeder_id, name, bus, peak_kw, energy_kwh and what places have."""
+    """A row a feeder: feeder_id, name, places, peak_kw [kW], energy_kwh [kWh]."""
     own = {"feeder_id": given.feeder_id.to_numpy(), "name": given.names}
     sums = {
         "peak_kw": given.kw.max(axis=1, initial=0.0),

@@ -23,7 +23,7 @@ KW_PER_MW = 1000.0
 VARIABLES = ("p_mw", "q_mvar")
 WORDS = [
     "loads.csv: a row a load: number, feeder_id, name, bus, peak_mw [MW]",
-    "p_mw.csv, q_mvar.csv: a row a time step, a column a number of loads.csv [MW, Mvar]",
+    "p_mw.csv, q_mvar.csv: a row a time step, a column a row of loads.csv [MW, Mvar]",
     "times.csv: start of each time step",
     "controls.json: arguments of pandapower.control.ConstControl; `element_index` are",
     "    numbers of loads.csv, to be replaced by the indices of the loads in the net",
