@@ -1,0 +1,121 @@
+"""Documentation: generated pages are up to date, programs run, links lead somewhere."""
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+from doc_pages import DOCS, PAGES, ROOT, blocks, load, name_of
+
+pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="no docs folder here")
+# The programs of README.md are in test_readme.py.
+RUN = [page for page in PAGES if page.parent != ROOT and blocks(page)]
+
+
+def test_generated_pages_are_up_to_date():
+    wrong = load("make").out_of_date()
+    assert not wrong, f"run python docs/make.py: {wrong}"
+
+
+def test_a_change_of_schema_or_docstring_is_noticed(monkeypatch):
+    import macjax.baselines
+    from macjax.results import schema
+
+    make = load("make")
+    row, columns = schema.TABLES["loads"]
+    changed = schema.TABLES | {"loads": (row, columns | {"new_kw": "new [kW]"})}
+    monkeypatch.setattr(sys.modules["solutions_page"], "TABLES", changed)
+    monkeypatch.setattr(macjax.baselines.unmanaged, "__doc__", "Otherwise.")
+    wrong = make.out_of_date()
+    assert wrong == ["reference/macjax.baselines.md", "solutions.md"]
+
+
+def test_docstrings_become_markdown():
+    pages = load("reference_pages")
+
+    def documented():
+        """One line.
+
+            y = a x
+
+        Arguments:
+            a, b: numbers [kW]
+                that go on.
+
+        Returns:
+            A number.
+        """
+
+    assert pages.docstring(documented) == (
+        "One line.\n\n    y = a x\n\n**Arguments**\n\n- `a`, `b`: numbers [kW]\n"
+        "  that go on.\n\n**Returns**\n\nA number."
+    )
+    assert pages.parameters_of(load("make").main) == (
+        ["arguments: list[str]"],
+        " -> int",
+    )
+
+
+@pytest.mark.parametrize("page", RUN, ids=name_of)
+def test_programs_run(page, tmp_path):
+    """All blocks of a page are one program, from top to bottom."""
+    given = blocks(page)
+    code = "\n".join(code for needs, code in given if not needs or find_spec(needs))
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
+    program = [sys.executable, "-W", "error", "-c", code]
+    subprocess.run(program, cwd=tmp_path, env=environment, timeout=300, check=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.S | re.M)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("http"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page if not path else (page.parent / path).resolve()
+        assert target.exists(), link
+        if anchor and target.suffix == ".md":
+            heads = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {_anchor(head) for head in heads}, link
+
+
+def _anchor(head: str) -> str:
+    """The anchor that GitHub makes of a heading."""
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", head)
+    return re.sub(r"[^\w\- ]", "", plain.strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_exist(page):
+    from macjax._parser import build_parser
+
+    commands = build_parser()._subparsers._group_actions[0].choices
+    named = set(re.findall(r"^macjax (\w+)|`macjax (\w+)", page.read_text("utf-8"), re.M))
+    assert {a or b for a, b in named} <= set(commands)
+
+
+CONSTANT = re.compile(r"^\| `([\w.]+)\.([A-Z_]+)` \| (\S+) \|", re.MULTILINE)
+
+
+def test_constants_of_the_algorithm_are_those_of_the_code():
+    found = CONSTANT.findall((DOCS / "algorithm.md").read_text("utf-8"))
+    assert len(found) >= 20
+    for module, name, value in found:
+        there = getattr(importlib.import_module(f"macjax.{module}"), name)
+        assert there == float(value), f"{module}.{name} is {there}"
+
+
+def test_every_page_can_be_reached():
+    """From docs/README.md, or from the index of the reference."""
+    index = {DOCS / "README.md": DOCS, DOCS / "reference" / "README.md": DOCS}
+    linked = set()
+    for page in index:
+        links = re.findall(r"\]\(([^)\s#]+)", page.read_text("utf-8"))
+        linked |= {(page.parent / link).resolve() for link in links}
+    pages = set(DOCS.rglob("*.md")) - index.keys()
+    assert pages <= linked, sorted(pages - linked)
+    assert "docs/README.md" in (ROOT / "README.md").read_text("utf-8")
