@@ -23,17 +23,16 @@ rng = np.random.default_rng(7)
 # %% [markdown]
 # ## Tables as you may have them
 #
-# 300 cars, each with a home, a place of work, and two trips on a day. Times are local, and
-# that is the first thing to settle: a timestamp needs its offset, because a local time may
-# come twice or not at all. `tz_localize` says which zone is meant.
+# 300 cars, each with a home, a place of work, and two trips on a day. Times are local,
+# and that is the first thing to settle: a timestamp needs its offset, because a local
+# time may come twice or not at all. `tz_localize` says which zone is meant.
 
 # %%
 cars = 300
 day = pd.Timestamp("2026-03-03").tz_localize("America/Los_Angeles")
-hour = pd.Timedelta(1, "h")
-leave = day + rng.normal(7.5, 0.8, cars).clip(5, 10) * hour
-back = day + rng.normal(17.5, 1.2, cars).clip(14, 22) * hour
-drive = rng.uniform(0.3, 1.2, cars) * hour
+leave = day + pd.to_timedelta(rng.normal(7.5, 0.8, cars).clip(5, 10), unit="h")
+back = day + pd.to_timedelta(rng.normal(17.5, 1.2, cars).clip(14, 22), unit="h")
+drive = pd.to_timedelta(rng.uniform(0.3, 1.2, cars), unit="h")
 names = [f"car {i:03d}" for i in range(cars)]
 area = np.where(rng.random(cars) < 0.6, "north", "south")
 
@@ -45,12 +44,15 @@ vehicles = pd.DataFrame(
         "colour": "any",  # further columns are kept and not used
     }
 )
-vehicles["initial_kwh"] = (vehicles["battery_kwh"] * rng.uniform(0.4, 0.9, cars)).round(1)
+vehicles["initial_kwh"] = (vehicles["battery_kwh"] * rng.uniform(0.4, 0.9, cars)).round(
+    1
+)
 vehicles["reserve_kwh"] = 0.1 * vehicles["battery_kwh"]
 
 # %% [markdown]
-# A stay is a vehicle parked at a place: before it leaves, at work, and after it is back. Who
-# can charge there has a `charger_kw`; `feeder_id` is the feeder behind the charger.
+# A stay is a vehicle parked at a place: before it leaves, at work, and after it is
+# back. Who can charge there has a `charger_kw`; `feeder_id` is the feeder behind the
+# charger.
 
 # %%
 at_home = pd.DataFrame({"vehicle_id": names, "place": "home", "feeder_id": area})
@@ -61,26 +63,32 @@ stays = pd.concat(
     [
         at_home.assign(arrival=day, departure=leave),
         at_work.assign(arrival=leave + drive, departure=back - drive),
-        at_home.assign(arrival=back, departure=day + 24 * hour),
+        at_home.assign(arrival=back, departure=day + pd.Timedelta("1D")),
     ],
     ignore_index=True,
 )
 trips = pd.concat(
     [
-        pd.DataFrame({"vehicle_id": names, "departure": leave, "arrival": leave + drive}),
+        pd.DataFrame(
+            {"vehicle_id": names, "departure": leave, "arrival": leave + drive}
+        ),
         pd.DataFrame({"vehicle_id": names, "departure": back - drive, "arrival": back}),
     ],
     ignore_index=True,
 )
-trips["energy_kwh"] = 12.0 * (trips["arrival"] - trips["departure"]) / hour
+hours_driven = (trips["arrival"] - trips["departure"]) / pd.Timedelta("1h")
+trips["energy_kwh"] = 12.0 * hours_driven
 
 # %% [markdown]
-# Feeders and what they can carry. `hour` is a daily profile in local time; with `time` it is
-# a row for each slot.
+# Feeders and what they can carry. `hour` is a daily profile in local time; with `time`
+# it is a row for each slot.
 
 # %%
 feeders = pd.DataFrame(
-    {"feeder_id": ["north", "south", "centre"], "upgrade_cost_per_kw": [600.0, 450, 800]}
+    {
+        "feeder_id": ["north", "south", "centre"],
+        "upgrade_cost_per_kw": [600.0, 450, 800],
+    }
 )
 hours = np.arange(24)
 evening = 1 + 0.45 * np.exp(-((hours - 19.0) ** 2) / 8)
@@ -99,10 +107,10 @@ feeder_profile = pd.concat(
 # %% [markdown]
 # ## Reading errors
 #
-# Nothing is guessed and nothing is cut off silently. All faults of all tables come in one
-# report, with table, column, rule, how many rows, and the first ids. Four mistakes that
-# happen: Wh for kWh, percent for a share, a vehicle that no table knows, a trip during a
-# stay.
+# Nothing is guessed and nothing is cut off silently. All faults of all tables come in
+# one report, with table, column, rule, how many rows, and the first ids. Four mistakes
+# that happen: Wh for kWh, percent for a share, a vehicle that no table knows, a trip
+# during a stay.
 
 # %%
 header = dict(
@@ -123,7 +131,7 @@ broken = dict(tables)
 broken["vehicles"] = vehicles.assign(
     battery_kwh=vehicles["battery_kwh"] * 1000, charge_efficiency=92
 )
-broken["trips"] = trips.assign(departure=trips["departure"] - 30 * pd.Timedelta("1min"))
+broken["trips"] = trips.assign(departure=trips["departure"] - pd.Timedelta("30min"))
 broken["stays"] = stays.replace({"vehicle_id": {"car 007": "car 7"}})
 try:
     macjax.Scenario.from_frames(**header, **broken)
@@ -133,8 +141,8 @@ except macjax.DataError as error:
 faults
 
 # %% [markdown]
-# The frame of faults helps to mend many rows: `faults["ids"]` are the first ten. The tables
-# as they were are right; `notes` says what was kept, clipped or left out.
+# The frame of faults helps to mend many rows: `faults["ids"]` are the first ten. The
+# tables as they were are right; `notes` says what was kept, clipped or left out.
 
 # %%
 scenario = macjax.Scenario.from_frames(**header, **tables)
@@ -142,8 +150,8 @@ print(scenario)
 scenario.notes
 
 # %% [markdown]
-# Vehicles that cannot make their trips even at full power are no fault of the tables. They
-# are listed when it is solved, and you say what becomes of them.
+# Vehicles that cannot make their trips even at full power are no fault of the tables.
+# They are listed when it is solved, and you say what becomes of them.
 
 # %%
 unmanaged = macjax.baselines.unmanaged(scenario)
@@ -154,9 +162,9 @@ macjax.compare([unmanaged, mac]).T
 # %% [markdown]
 # ## CSV and back
 #
-# `write` makes a folder that can be edited, `Scenario.read` checks it again. On the command
-# line: `macjax validate town`, `macjax solve town --out result`. Ids in CSV stay text unless
-# all are plain whole numbers, so `007` is no 7.
+# `write` makes a folder that can be edited, `Scenario.read` checks it again. On the
+# command line: `macjax validate town`, `macjax solve town --out result`. Ids in CSV
+# stay text unless all are plain whole numbers, so `007` is no 7.
 
 # %%
 scenario.write(folder / "town", format="csv")
@@ -166,8 +174,8 @@ assert again.fingerprint == scenario.fingerprint
 pd.read_csv(folder / "town" / "stays.csv").head()
 
 # %% [markdown]
-# A decimal comma, and a local time in a folder: the report names the file's column and says
-# how to write it.
+# A decimal comma, and a local time in a folder: the report names the file's column and
+# says how to write it.
 
 # %%
 rows = pd.read_csv(folder / "town" / "trips.csv", dtype=str)
@@ -183,9 +191,9 @@ except macjax.DataError as error:
 # %% [markdown]
 # ## Cars and feeders from other tools
 #
-# Importers read files of travel models, charging records and network models. What a file
-# does not say is a keyword; what was left out, changed or assumed is in `report`. Here a
-# MATSim plan, and a transformer of an OpenDSS circuit, put together.
+# Importers read files of travel models, charging records and network models. What a
+# file does not say is a keyword; what was left out, changed or assumed is in `report`.
+# Here a MATSim plan, and a transformer of an OpenDSS circuit, put together.
 
 # %%
 (folder / "plans.xml").write_text(
@@ -195,7 +203,8 @@ except macjax.DataError as error:
   <activity type="home" x="0" y="0"/></plan></person></population>"""
 )
 (folder / "street.dss").write_text(
-    "New Transformer.T1 buses=(mv lv) kvs=(12 0.4) kvas=(8 8)\nNew Load.shop bus1=lv kW=4"
+    "New Transformer.T1 buses=(mv lv) kvs=(12 0.4) kvas=(8 8)\n"
+    "New Load.shop bus1=lv kW=4"
 )
 plans = importers.matsim(
     folder / "plans.xml",
@@ -213,8 +222,8 @@ imported.stays
 plans.report[["column", "what", "action", "count"]]
 
 # %% [markdown]
-# Sessions of charging stations, as ACN-Data has them: each is a vehicle that must get its
-# energy before it leaves.
+# Sessions of charging stations, as ACN-Data has them: each is a vehicle that must get
+# its energy before it leaves.
 
 # %%
 (folder / "sessions.json").write_text(

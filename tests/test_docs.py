@@ -94,7 +94,9 @@ def test_commands_exist(page):
     from macjax._parser import build_parser
 
     commands = build_parser()._subparsers._group_actions[0].choices
-    named = set(re.findall(r"^macjax (\w+)|`macjax (\w+)", page.read_text("utf-8"), re.M))
+    named = set(
+        re.findall(r"^macjax (\w+)|`macjax (\w+)", page.read_text("utf-8"), re.M)
+    )
     assert {a or b for a, b in named} <= set(commands)
 
 

@@ -34,7 +34,32 @@ def calibration(names: dict) -> None:
     assert shares == sorted(shares, reverse=True) and 0.2 < shares[-1] < 0.6
 
 
-CHECKS = {"01_quickstart": quickstart, "03a_calibration": calibration}
+def own_data(names: dict) -> None:
+    found = set(zip(names["faults"]["table"], names["faults"]["column"], strict=True))
+    assert {("vehicles", "battery_kwh"), ("vehicles", "charge_efficiency")} <= found
+    assert ("stays", "vehicle_id") in found and len(found) >= 4
+    assert {"energy_kwh", "departure"} <= set(names["in_files"]["column"])
+    assert any("colour" in note for note in names["scenario"].notes)
+    assert names["mac"].status == "solved"
+    assert names["again"].fingerprint == names["scenario"].fingerprint
+    assert names["imported"].stays["feeder_id"].notna().sum() == 2
+    assert len(names["sessions"].vehicles) == 1
+
+
+def scale(names: dict) -> None:
+    here, solved = names["here"], names["in_chunks"]
+    assert (here["gap"] <= 1e-3).all() and (here["warm_s"] < here["first_s"]).all()
+    assert solved.status == "solved" and solved.settings["in_chunks"]
+    assert len(names["records"]) >= 5 and 0.8 < names["exponent"] < 1.5
+    assert len(names["peers"]) >= 3
+
+
+CHECKS = {
+    "01_quickstart": quickstart,
+    "02_your_own_data": own_data,
+    "03a_calibration": calibration,
+    "07_scale": scale,
+}
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
