@@ -159,7 +159,10 @@ def test_what_is_missing_is_found():
 
 def used_names() -> set[str]:
     """Whole names that the programs of README, docs and notebooks use."""
-    programs = [code for page in PAGES for _, code in blocks(page)]
+    programs = []
+    for page in PAGES:  # the blocks of a page are one program, but those of README
+        codes = [code for _, code in blocks(page)]
+        programs += codes if page.parent != DOCS else ["\n".join(codes)]
     programs += [path.read_text("utf-8") for path in NOTEBOOKS]
     return {name for program in programs for name in names_in(program)}
 
