@@ -94,10 +94,11 @@ def test_commands_exist(page):
     from macjax._parser import build_parser
 
     commands = build_parser()._subparsers._group_actions[0].choices
-    named = set(
-        re.findall(r"^macjax (\w+)|`macjax (\w+)", page.read_text("utf-8"), re.M)
-    )
-    assert {a or b for a, b in named} <= set(commands)
+    text = page.read_text("utf-8")
+    named = set(re.findall(r"`macjax (\w+)", text))
+    for block in re.findall(r"^```\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        named |= set(re.findall(r"^macjax (\w+)", block, re.MULTILINE))
+    assert named <= set(commands)
 
 
 CONSTANT = re.compile(r"^\| `([\w.]+)\.([A-Z_]+)` \| (\S+) \|", re.MULTILINE)

@@ -26,14 +26,14 @@ CALLABLE = [name for name in NAMES if name.kind != "value"]
 
 # Words that say that a number has no unit, or which it has.
 UNIT = re.compile(
-    r"\[[^\]]*\]|\b(numbers?|how many|share|shares|factor|seed|index|count|ratio|"
+    r"\[[^\]]*\]|in \(0, 1\]|\b(numbers?|how many|share|shares|factor|seeds?|index|count|ratio|"
     r"relative|rank|most|least|length|positions?|rows?|GiB|seconds|minutes|hours|day|"
-    r"phases|over apparent power|1 is|in \(0, 1\]|per unit)\b",
+    r"phases|over apparent power|1 is|per unit)\b",
     re.IGNORECASE,
 )
 SUFFIX = re.compile(
     r"(_kwh|_kw|_mw|_mvar|_km|_hours|_minutes|_seconds|_percent|_pu|_h|_kwh_per_km|"
-    r"_cost|_per_kw|_s)$|^(kw|kwh|kv)$"
+    r"_cost|_per_kw|_s)$|^(kw|kwh|kv|km_per_unit)$"
 )
 NUMERIC = re.compile(r"\b(int|float)\b|^-?\d")
 
@@ -96,6 +96,14 @@ def words_of(name, value) -> dict[str, str]:
     """Entries of a docstring; where it refers to another one ("as in `f`"), of that."""
     text = inspect.getdoc(pages.function_of(value)) or ""
     found = dict(entries(pages.function_of(value)))
+    if inspect.isclass(value) and (own := value.__init__.__doc__):
+        found |= entries(value.__init__) if "Arguments:" in own else {}
+    for base in name.value.__mro__ if name.kind == "class" else ():
+        # What a method of the class that it comes from says.
+        if not inspect.isclass(value) and (
+            there := base.__dict__.get(method_of(value))
+        ):
+            found = entries(pages.function_of(there)) | found
     for other in re.findall(r"(?:as|See) (?:in |given to )?`([\w.]+)`", text):
         for place in (name.value, inspect.getmodule(name.value), macjax):
             if (there := getattr(place, other.split(".")[-1], None)) is not None:
@@ -105,6 +113,11 @@ def words_of(name, value) -> dict[str, str]:
         if parameter not in found and re.search(rf"\b{parameter}\b", text):
             found[parameter] = text
     return found
+
+
+def method_of(value) -> str:
+    """The name of a method or function."""
+    return getattr(pages.function_of(value), "__name__", "")
 
 
 def without_unit(name) -> list[str]:
@@ -118,7 +131,7 @@ def without_unit(name) -> list[str]:
             is_number = NUMERIC.search(annotation.partition("=")[0]) or re.match(
                 r"-?\d", default
             )
-            said = words.get(parameter, "")
+            said = f"{parameter.replace('_', ' ')}: {words.get(parameter, '')}"
             if is_number and not SUFFIX.search(parameter) and not UNIT.search(said):
                 missing.append(f"{path}({parameter}): {said!r}")
     return missing
@@ -151,10 +164,7 @@ def test_what_is_missing_is_found():
     assert without_docstring(first) and without_words(first) and without_unit(first)
     second = public.Public("macjax", "half", half)
     assert without_words(second) == ["macjax.half(seconds)"]
-    assert without_unit(second) == [
-        "macjax.half(power): 'how strong.'",
-        "macjax.half(share): 'of the rating.'",
-    ]
+    assert without_unit(second) == ["macjax.half(power): 'power: how strong.'"]
 
 
 def used_names() -> set[str]:

@@ -74,7 +74,7 @@ def activitysim(
         modes: regular expression of the beginning of trip modes that are car trips.
         drivers: `alone`, who drives alone at least once, or `all` who go by car; aged
             16 or more and not more than the household has cars, where that is given.
-        detour: road over straight line between centroids.
+        detour: ratio of road to straight line between centroids.
         distance_column: column of the trips with their distance.
         km_per_unit: of that column or of the skim; 1.609344 for miles.
         bin_minutes, bin_zero_minutes: length of a bin of `depart`, start of bin 0.

@@ -55,7 +55,7 @@ def opendss(
         rating: `rated` kVA, `normal` (normhkva, else 110 %), or `emergency`
             (emerghkva, else 150 %).
         power_factor: active over apparent power.
-        loading: planning limit, of the rating.
+        loading: planning limit, as a share of the rating.
         base_day: first day of the load shapes that is taken, counted from 1; None is
             the day with the largest load.
         upgrade_cost_per_kw: of all feeders.

@@ -58,7 +58,8 @@ def pandapower(
         level: `trafo`: transformers are feeders, those that feed one island together
             are one; `line`: the lines that leave the busbar are.
         power_factor: active over apparent power.
-        loading: planning limit, of the rating; e.g. 0.5 where one of two must do.
+        loading: planning limit, as a share of the rating; e.g. 0.5 where one of two
+            must do.
         generation: static generators lower the base load.
         base_day: first day of the load profiles that is taken, as 2016-01-19; None is
             the day with the largest load.

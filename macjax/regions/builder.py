@@ -29,7 +29,13 @@ EVERY = 1.0  # seconds between two lines of progress
 
 
 class Built(NamedTuple):
-    """The scenario of a region, what is to be known about it, and its configuration."""
+    """The scenario of a region, what is to be known about it, and its configuration.
+
+    Arguments:
+        scenario: the scenario.
+        facts: what each rule kept and left out, and what came of it; for `report`.
+        config: all that was assumed.
+    """
 
     scenario: Scenario
     facts: dict
@@ -69,7 +75,7 @@ def build_with_facts(
     seed: int | None = None,
     progress: bool | None = False,
 ) -> Built:
-    """As `build`, with the facts and the configuration; same arguments.
+    """The scenario with its facts and its configuration; arguments as in `build`.
 
     The facts say what each rule kept and left out, and measure the scenario: travel,
     chargers, feeders, and which of these unmanaged charging overloads.

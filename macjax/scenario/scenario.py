@@ -38,7 +38,12 @@ class Scenario:
     _vehicle_to_grid: bool | None
 
     def __init__(self, checked: Checked, vehicle_to_grid: bool | None):
-        """Wrap tables that `check` has accepted; for use by the class methods."""
+        """Wrap tables that `check` has accepted; for use by the class methods.
+
+        Arguments:
+            checked: the tables.
+            vehicle_to_grid: as in `read`.
+        """
         self.__dict__["_checked"] = checked
         self.__dict__["_vehicle_to_grid"] = vehicle_to_grid
 
