@@ -60,14 +60,13 @@ so far [currency], as the solver sees them; a simulated method has no rows.
 
 """
 
-EXAMPLE = """\
+EXAMPLE = '''\
 ## Without macjax
 
 This program makes a folder with macjax and then reads it with pandas and pyarrow
 alone; the tests run it.
 
 ```python
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -76,8 +75,9 @@ import macjax
 
 macjax.baselines.unmanaged(macjax.example()).write("unmanaged")
 
-reader = '''
+reader = """
 import json
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -103,15 +103,14 @@ assert (both["ev_kw"] - both["again_kw"]).abs().max() < 1e-6
 table = pq.read_table(folder / "loads.parquet", columns=["ev_kw"])
 print(json.loads(table.schema.metadata[b"macjax"])["columns"]["ev_kw"])
 
-import sys
 assert "macjax" not in sys.modules
-'''
+"""
 Path("reader.py").write_text(reader)
 subprocess.run([sys.executable, "-I", "reader.py"], check=True)
 ```
 
 In other forms, for other tools: [interchange.md](interchange.md).
-"""
+'''
 
 
 def page() -> str:

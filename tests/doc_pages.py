@@ -6,7 +6,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+# A source distribution does not have all of it.
+COMPLETE = all((ROOT / name).is_dir() for name in ("docs", "bench", "notebooks"))
+_ABOVE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+PAGES = [*(page for page in _ABOVE if page.exists()), *sorted(DOCS.rglob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 _BLOCK = re.compile(r"^```python(?: needs=(\w+))?\n(.*?)^```", re.DOTALL | re.MULTILINE)
 

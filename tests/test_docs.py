@@ -8,9 +8,9 @@ import sys
 from importlib.util import find_spec
 
 import pytest
-from doc_pages import DOCS, PAGES, ROOT, blocks, load, name_of
+from doc_pages import COMPLETE, DOCS, PAGES, ROOT, blocks, load, name_of
 
-pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="no docs folder here")
+pytestmark = pytest.mark.skipif(not COMPLETE, reason="not the whole repository")
 # The programs of README.md are in test_readme.py.
 RUN = [page for page in PAGES if page.parent != ROOT and blocks(page)]
 
@@ -59,6 +59,7 @@ def test_docstrings_become_markdown():
     )
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("page", RUN, ids=name_of)
 def test_programs_run(page, tmp_path):
     """All blocks of a page are one program, from top to bottom."""
@@ -66,7 +67,7 @@ def test_programs_run(page, tmp_path):
     code = "\n".join(code for needs, code in given if not needs or find_spec(needs))
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
     program = [sys.executable, "-W", "error", "-c", code]
-    subprocess.run(program, cwd=tmp_path, env=environment, timeout=300, check=True)
+    subprocess.run(program, cwd=tmp_path, env=environment, timeout=1100, check=True)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
