@@ -297,10 +297,15 @@ def _sweep_table(table: Mapping, owner: str) -> dict:
         if not isinstance(table["over"], dict):
             raise SettingsError(f"{owner}: over must be a table of lists")
         found["over"] = flatten(table["over"])
-    methods = table.get("methods", [])
+    _names(table.get("methods", []), owner)
+    return found
+
+
+def _names(methods, owner: str) -> list[str]:
+    """Names of methods as a list of texts."""
     if not isinstance(methods, list) or not all(isinstance(m, str) for m in methods):
         raise SettingsError(f"{owner}: methods must be a list of names")
-    return found
+    return methods
 
 
 def _study_table(table: Mapping, path: Path) -> dict:
@@ -311,11 +316,7 @@ def _study_table(table: Mapping, path: Path) -> dict:
             hint = nearest(key, STUDY_KEYS)
             raise SettingsError(f"{owner}: unknown key '{key}'; {hint}")
         if key == "methods":
-            if not isinstance(value, list) or not all(
-                isinstance(m, str) for m in value
-            ):
-                raise SettingsError(f"{owner}: methods must be a list of names")
-            found[key] = value
+            found[key] = _names(value, owner)
         else:
             found[key] = _typed(value, STUDY_KEYS[key], f"{owner}: {key}")
     if (path.parent / found.get("tariff", "")).is_file():

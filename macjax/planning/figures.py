@@ -55,7 +55,7 @@ def cost_intervals(
     shown = _labelled(solutions)
     ax = _axes(ax, (7.0, 4.2))
     currency = next(iter(shown.values())).scenario.currency
-    for rank, (label, solution) in enumerate(shown.items()):
+    for rank, solution in enumerate(shown.values()):
         colour, _, hatch = _style(solution, rank)
         numbers = solution.summary()
         cost, bound = numbers["upgrade_cost"] / 1e6, numbers["upgrade_cost_at_least"]

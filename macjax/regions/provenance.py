@@ -118,7 +118,7 @@ def _assumed(config: RegionConfig) -> list[tuple[str, str, str]]:
         ),
         (
             ASSUMED,
-            f"1 row stands for {block:g} cars that move as one block, which makes peaks "
+            f"1 row stands for {block:g} cars that move as one block, so that peaks are "
             "higher" if config.sample < 1 else "every car is a row of its own",
             "sampling",
         ),

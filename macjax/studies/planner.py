@@ -214,7 +214,7 @@ class _Run:
         return solution
 
     def _finished(self, folder: Path, scenario) -> Solution | None:
-        """The solution that an earlier run left, if it is whole and of this scenario."""
+        """What an earlier run left, if it is whole and of this scenario."""
         if not folder.exists():
             return None
         try:

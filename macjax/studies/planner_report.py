@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from macjax._output import json_value, number_text
-from macjax.planning.intervals import AVOIDED, AWARENESS
+from macjax.planning.intervals import AVOIDED, AWARENESS, BASE, UPGRADE
 from macjax.plots import LABELS
 from macjax.regions import RegionConfig
 from macjax.regions.provenance import provenance
@@ -92,10 +92,12 @@ def headline(intervals: pd.DataFrame, currency: str) -> str:
     row, whole = rows.loc[avoided], rows.loc["upgrade cost, unmanaged", "found"]
     if not whole > 0:
         return "Unmanaged charging overloads no feeder."
+    base = rows.loc[UPGRADE.format(BASE), "found"]
     text = (
         f"**Of the {currency} {whole:,.0f} that unmanaged charging needs, no "
         f"coordination avoids more than {100 * row['at_most'] / whole:.2f} %; MAC's "
-        f"schedule avoids {100 * row['found'] / whole:.2f} %.**"
+        f"schedule avoids {100 * row['found'] / whole:.2f} %.** The base load alone needs "
+        f"{100 * base / whole:.2f} % of it, which no charging can avoid."
     )
     if AWARENESS not in rows.index:
         return text
@@ -145,8 +147,8 @@ def _intervals(frame: pd.DataFrame) -> str:
     shown.columns = ["", f"at least [{unit}]", f"found [{unit}]", f"at most [{unit}]",
                      "found, of unmanaged [%]"]  # fmt: skip
     return markdown(shown) + (
-        "\n\nEnds come from certified bounds, recomputed from the raw tables. Unmanaged "
-        "and time-of-use charging are simulated: they have no interval. Vehicles that "
+        "\n\nEnds come from certified bounds, recomputed from the raw tables. "
+        "Unmanaged and time-of-use charging are simulated: they have no interval. Vehicles that "
         "per-session charging strands are served by MAC, so the value of mobility "
         "awareness leaves out what serving them is worth."
     )
@@ -158,7 +160,7 @@ def _discrete(purchase: Mapping[str, Any], currency: str) -> str:
     return (
         f"Standard transformers: of each feeder the cheapest number of equal "
         f"`{purchase['transformers']}` units that covers its upgrade at a power factor "
-        f"of {purchase['power_factor']:g}, {how}; unit costs are of transformers alone. "
+        f"of {purchase['power_factor']:g}, {how}; costs are of transformers alone. "
         f"The cost in {currency} per kW stands for a whole upgrade. Schedules are made "
         "for few kW, not for few units."
     )
@@ -212,10 +214,19 @@ def _rests_on(solutions: Mapping[str, Any], region: RegionConfig | None) -> str:
     text = ""
     if region is not None:
         text = markdown(provenance(region)) + "\n\nAll values: `region.toml`.\n\n"
-    said = [s.assumptions for s in solutions.values()]
-    lines = dict.fromkeys(line for lines in said for line in lines)
-    skipped = ("Settings:", "Versions:")
-    return text + "\n".join(f"- {t}" for t in lines if not t.startswith(skipped))
+    said = {LABELS.get(k, k): s.assumptions for k, s in solutions.items()}
+    of: dict[str, list[str]] = {}
+    for label, lines in said.items():
+        for line in lines:
+            of.setdefault(line, []).append(label)
+    kept = {k: v for k, v in of.items() if not k.startswith(("Settings:", "Versions:"))}
+    shared = [line for line, who in kept.items() if len(who) == len(said)]
+    own = [
+        f"{', '.join(who)}: {line}"
+        for line, who in kept.items()
+        if len(who) < len(said)
+    ]
+    return text + "\n".join(f"- {line}" for line in (*shared, *own))
 
 
 def _run(solutions: Mapping[str, Any], seconds: Mapping[str, float]) -> str:
