@@ -59,7 +59,7 @@ def main() -> int:
         "peak_gib": record.pop("peak_gib"),
         "cores": os.cpu_count(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "commit": _git(),
+        "commit": _git("rev-parse", "--short", "HEAD"),
         "note": args.note,
         "records": record,
     }

@@ -93,33 +93,27 @@ def _assumed(config: RegionConfig) -> list[tuple[str, str, str]]:
         f"{100 * share:g} % with {kwh:g} kWh"
         for share, kwh in zip(fleet.type_shares, fleet.battery_kwh, strict=True)
     )
-    block = 1 / config.sample
-    return [
-        (ASSUMED, f"{100 * config.adoption:g} % of all cars are electric", "scenario"),
+    peak = feeders.week_peak
+    week = "the peak week of the year"
+    week = week if peak == 1 else f"a week whose load peaks at {peak:g} of the year's"
+    block = f"a row stands for {1 / config.sample:g} cars that move as one block: peaks"
+    block += " are higher than those of the whole population"
+    whats = (
+        (f"{100 * config.adoption:g} % of all cars are electric", "scenario"),
         (
-            ASSUMED,
             f"a charger at home for {suburb:g}, {town:g} and {dense:g} % of cars in "
             "suburb, town and dense town",
             "between surveys of the California Energy Commission",
         ),
         (
-            ASSUMED,
             f"a charger at work for {100 * chargers.work_share:g} % of commuters",
             "survey of drivers (ChargeLab)",
         ),
-        (ASSUMED, f"batteries: {types}; reserve "
-         f"{100 * fleet.reserve_share:g} %", "habit of open code"),
         (
-            ASSUMED,
-            "headroom is that of the median line section in the peak week of the year"
-            if feeders.week_peak == 1
-            else f"the week's base load peaks at {feeders.week_peak:g} of the year's",
-            "rule",
+            f"batteries: {types}; reserve {100 * fleet.reserve_share:g} %",
+            "habit of open code",
         ),
-        (
-            ASSUMED,
-            f"1 row stands for {block:g} cars that move as one block, so that peaks are "
-            "higher" if config.sample < 1 else "every car is a row of its own",
-            "sampling",
-        ),
-    ]  # fmt: skip
+        (f"headroom is that of the median line section, in {week}", "rule"),
+        ("every car is a row" if config.sample == 1 else block, "sampling"),
+    )
+    return [(ASSUMED, what, source) for what, source in whats]

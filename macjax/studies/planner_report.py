@@ -96,8 +96,8 @@ def headline(intervals: pd.DataFrame, currency: str) -> str:
     text = (
         f"**Of the {currency} {whole:,.0f} that unmanaged charging needs, no "
         f"coordination avoids more than {100 * row['at_most'] / whole:.2f} %; MAC's "
-        f"schedule avoids {100 * row['found'] / whole:.2f} %.** The base load alone needs "
-        f"{100 * base / whole:.2f} % of it, which no charging can avoid."
+        f"schedule avoids {100 * row['found'] / whole:.2f} %.** The base load alone "
+        f"needs {100 * base / whole:.2f} % of it, which no charging can avoid."
     )
     if AWARENESS not in rows.index:
         return text
@@ -148,9 +148,9 @@ def _intervals(frame: pd.DataFrame) -> str:
                      "found, of unmanaged [%]"]  # fmt: skip
     return markdown(shown) + (
         "\n\nEnds come from certified bounds, recomputed from the raw tables. "
-        "Unmanaged and time-of-use charging are simulated: they have no interval. Vehicles that "
-        "per-session charging strands are served by MAC, so the value of mobility "
-        "awareness leaves out what serving them is worth."
+        "Unmanaged and time-of-use charging are simulated: they have no interval. "
+        "Vehicles that per-session charging strands are served by MAC, so the value of "
+        "mobility awareness leaves out what serving them is worth."
     )
 
 
