@@ -25,7 +25,8 @@ memory are run again. Ctrl-C ends with the frame so far. `read_tables` joins the
 of all cases. `bootstrap` asks how far a sample's answer is from that of all vehicles.
 
 `study` asks everything of one scenario: all methods, what they need and avoid, who
-gives the flexibility, as tables, figures and a report.
+gives the flexibility, as tables, figures and a report. `on_service_transformers` puts
+a region's cars behind service transformers.
 """
 
 from macjax.studies.bootstrap import bootstrap as bootstrap
@@ -34,4 +35,7 @@ from macjax.studies.frame import read_tables as read_tables
 from macjax.studies.planner import StudyResult as StudyResult
 from macjax.studies.planner import study as study
 from macjax.studies.planner import study_tables as study_tables
+from macjax.studies.service import (
+    on_service_transformers as on_service_transformers,
+)
 from macjax.studies.sweep import sweep as sweep
