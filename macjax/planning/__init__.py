@@ -18,8 +18,10 @@ from macjax.planning.figures import feeder_distribution as feeder_distribution
 from macjax.planning.figures import flexibility as flexibility
 from macjax.planning.intervals import certified_intervals as certified_intervals
 from macjax.planning.maps import feeder_map as feeder_map
+from macjax.planning.maps import placed_by as placed_by
 from macjax.planning.places import charging_by_hour as charging_by_hour
 from macjax.planning.places import flexibility_by_place as flexibility_by_place
+from macjax.planning.places import says_place as says_place
 from macjax.planning.transformers import POWER_FACTOR as POWER_FACTOR
 from macjax.planning.transformers import check_purchase as check_purchase
 from macjax.planning.transformers import discrete_upgrades as discrete_upgrades

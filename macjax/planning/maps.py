@@ -1,6 +1,7 @@
 """Map of the feeders: where upgrades are needed, and how large they are."""
 
 import numpy as np
+import pandas as pd
 
 from macjax._errors import SolutionError
 from macjax.planning.feeders import feeder_table
@@ -24,11 +25,10 @@ def feeder_map(solution, largest_kw: float | None = None, ax=None):
         ax: matplotlib axes to draw in.
     """
     table = feeder_table([solution])
-    kind = next((p for p in PLACES if set(p[:2]) <= set(table.columns)), None)
+    kind = placed_by(table)
     if kind is None:
         raise SolutionError(
-            "the feeders have no columns longitude and latitude, or x and y, to draw "
-            "a map from"
+            "the feeders have no longitude and latitude, or x and y, to draw a map from"
         )
     horizontal, vertical, x_label, y_label = kind
     ax = _axes(ax, (6.0, 6.0))
@@ -63,3 +63,12 @@ def feeder_map(solution, largest_kw: float | None = None, ax=None):
         loc="left",
     )
     return ax
+
+
+def placed_by(feeders: pd.DataFrame) -> tuple[str, str, str, str] | None:
+    """Columns that place feeders and labels of the axes; None if nothing does."""
+    for kind in PLACES:
+        pair = list(kind[:2])
+        if set(pair) <= set(feeders.columns) and feeders[pair].notna().any(axis=None):
+            return kind
+    return None

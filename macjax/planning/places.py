@@ -141,11 +141,11 @@ def _energy(solution, code: np.ndarray, kinds: int) -> np.ndarray:
 def _kinds(scenario, by: str) -> tuple[np.ndarray, list[str]]:
     """Kind of place of each stay as a number, and the names of the kinds."""
     stays = scenario.stays
-    if by not in stays.columns:
+    if not says_place(scenario, by):
         words = ", ".join(str(c) for c in stays.columns)
         raise SettingsError(
-            f"by: the stays have no column '{by}' that says the kind of place; they "
-            f"have {words}"
+            f"by: the stays have no column '{by}' that says the kind of place, or "
+            f"nothing in it; they have {words}"
         )
     charges = (stays["charger_kw"] > 0).to_numpy(bool)
     codes, names = pd.factorize(stays[by].where(charges).astype(object))
@@ -156,6 +156,12 @@ def _kinds(scenario, by: str) -> tuple[np.ndarray, list[str]]:
     if (codes[charges] < 0).any() or not words:
         words.append(UNKNOWN)
     return np.minimum(place[codes], len(words) - 1), words
+
+
+def says_place(scenario, by: str = "place") -> bool:
+    """Whether the stays say their kind of place in this column."""
+    stays = scenario.stays
+    return by in stays.columns and bool(stays[by].notna().any())
 
 
 def _rank(word: str) -> int:

@@ -49,7 +49,8 @@ def _given(config: RegionConfig) -> list[tuple[str, str, str]]:
         (PUBLISHED, "sizes, peaks, headroom and daily load shape of feeders", pge),
         (
             PUBLISHED,
-            f"upgrade cost, {low:g} to {high:g} USD per kW; which feeder has which is assumed",
+            f"upgrade cost, {low:g} to {high:g} USD per kW; which feeder has which "
+            "is assumed",
             "Li and Jenn 2024",
         ),
         (

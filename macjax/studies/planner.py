@@ -38,6 +38,7 @@ from macjax._status import Status
 from macjax._version import __version__
 from macjax.config import Job
 from macjax.objectives import PeakOverload
+from macjax.regions.provenance import provenance
 from macjax.results import Solution, compare
 from macjax.results.folders import resolved
 from macjax.results.manifest import digest
@@ -63,8 +64,9 @@ class StudyResult(NamedTuple):
 
     Arguments:
         solutions: by method.
-        tables: frames by name: methods, intervals, feeders, quantiles, and places where
-            stays say their kind of place and unmanaged charging is among the methods.
+        tables: frames by name: methods, intervals, feeders, quantiles; places and
+            hours where stays say their kind of place and unmanaged charging is among
+            the methods; provenance of a region.
         report: the text of report.md.
         figures: paths of the figures; empty without matplotlib.
         seconds: time by step; of solutions that were there already, what they took.
@@ -153,6 +155,7 @@ class _Run:
     ):
         self.source, self.names, self.request = source, names, request
         self.purchase, self.out, self.tell = purchase, out, tell
+        self.region = source.config if isinstance(source, RegionSource) else None
         self.seconds: dict[str, float] = {}
 
     def __call__(self) -> StudyResult:
@@ -169,6 +172,8 @@ class _Run:
             raise SolutionError(f"no method has a schedule: {stopped}")
         with self._step("tables", "writing tables"):
             tables = study_tables(list(solutions.values()), **self.purchase)
+            if self.region is not None:
+                tables["provenance"] = provenance(self.region)
             self._write(tables)
         with self._step("figures", "drawing figures"):
             try:
@@ -237,13 +242,11 @@ class _Run:
 
     def _report(self, solutions, tables, figures) -> StudyResult:
         """Report, numbers and configuration, and the result."""
-        region = self.source.config if isinstance(self.source, RegionSource) else None
-        if region is not None:
-            (self.out / REGION).write_text(region.to_toml(), encoding="utf-8")
+        if self.region is not None:
+            text = self.region.to_toml()
+            (self.out / REGION).write_text(text, encoding="utf-8")
         shown = [path.relative_to(self.out) for path in figures]
-        text = report_text(
-            solutions, tables, shown, self.seconds, self.purchase, region
-        )
+        text = report_text(solutions, tables, shown, self.seconds, self.purchase)
         (self.out / REPORT).write_text(text, encoding="utf-8")
         write_result(self.out / RESULT, solutions, tables, self.seconds, self.what())
         return StudyResult(solutions, tables, text, figures, self.seconds, self.out)
@@ -284,8 +287,11 @@ def study_tables(
         "quantiles": planning.feeder_quantiles(usable),
     }
     given = {s.method for s in usable}
-    places = "place" in usable[0].scenario.stays.columns
-    if places and "unmanaged" in given and len(given) > 1:
+    if (
+        planning.says_place(usable[0].scenario)
+        and "unmanaged" in given
+        and len(given) > 1
+    ):
         tables["places"] = planning.flexibility_by_place(usable)
         tables["hours"] = planning.charging_by_hour(usable)
     return tables

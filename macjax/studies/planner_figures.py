@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from macjax import planning, plots
-from macjax.planning.maps import PLACES
 from macjax.results import Solution
 
 
@@ -50,11 +49,10 @@ def draw(
         lambda ax: planning.feeder_distribution(solutions, ax),
     )
     scenario = solutions[0].scenario
-    columns = set(scenario.feeders.columns)
-    if any(set(kind[:2]) <= columns for kind in PLACES):
+    if planning.placed_by(scenario.feeders) is not None:
         largest = max(float(s.upgrades()["upgrade_kw"].max()) for s in ends)
         save("map.png", (6.0 * len(ends), 6.0), *(_map(s, largest) for s in ends))
-    if "place" not in scenario.stays.columns:
+    if not planning.says_place(scenario):
         return paths
     save("charging.png", (6.0 * len(ends), 4.5), *(_profile(s) for s in ends))
     if len(solutions) > 1 and any(s.method == "unmanaged" for s in solutions):

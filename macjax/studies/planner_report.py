@@ -16,8 +16,6 @@ import pandas as pd
 from macjax._output import json_value, number_text
 from macjax.planning.intervals import AVOIDED, AWARENESS, BASE, UPGRADE
 from macjax.plots import LABELS
-from macjax.regions import RegionConfig
-from macjax.regions.provenance import provenance
 from macjax.results.manifest import plain
 from macjax.results.summary import versions
 
@@ -48,7 +46,6 @@ def report_text(
     figures: Sequence[Path],
     seconds: Mapping[str, float],
     purchase: Mapping[str, Any],
-    region: RegionConfig | None,
 ) -> str:
     """The report.
 
@@ -58,7 +55,6 @@ def report_text(
         figures: paths to link, relative to the report.
         seconds: by step.
         purchase: what upgrades were bought in.
-        region: the configuration of a region, where it is one.
     """
     scenario = next(iter(solutions.values())).scenario
     weight = float(scenario.vehicles["weight"].sum())
@@ -74,7 +70,7 @@ def report_text(
         *_section("How it is spread over the feeders", tables["quantiles"], _spread),
         *_section("Who gives the flexibility", tables.get("places"), _places),
         "## What is measured, what is modelled, what is assumed",
-        _rests_on(solutions, region),
+        _rests_on(solutions, tables.get("provenance")),
         "## Figures" if figures else "",
         *(f"![{path.stem}]({path.as_posix()})" for path in figures),
         "## This run",
@@ -209,11 +205,11 @@ def _places(frame: pd.DataFrame) -> str:
     )
 
 
-def _rests_on(solutions: Mapping[str, Any], region: RegionConfig | None) -> str:
-    """What the result rests on: of a region by kind, of others what the tables say."""
+def _rests_on(solutions: Mapping[str, Any], origin: pd.DataFrame | None) -> str:
+    """What the result rests on: of a region by kind, and what each method assumes."""
     text = ""
-    if region is not None:
-        text = markdown(provenance(region)) + "\n\nAll values: `region.toml`.\n\n"
+    if origin is not None:
+        text = markdown(origin) + "\n\nAll values: `region.toml`.\n\n"
     said = {LABELS.get(k, k): s.assumptions for k, s in solutions.items()}
     of: dict[str, list[str]] = {}
     for label, lines in said.items():

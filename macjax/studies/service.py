@@ -86,7 +86,7 @@ def _households(network: Imported, customers) -> pd.Series:
 
 
 def _cars_at_home(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
-    """Stays at a charger at home on a feeder, and rows of the vehicles that have one."""
+    """Stays at a charger at home, and rows of the vehicles with one on a feeder."""
     stays = scenario.stays
     if "place" not in stays.columns:
         raise SettingsError("the stays have no column 'place' that says who is at home")
