@@ -36,7 +36,8 @@ def flexibility_by_place(solutions: Iterable, by: str = "place") -> pd.DataFrame
         unmanaged_kwh and energy_kwh over the horizon; moved_away_kwh, moved_there_kwh;
         in the cells that unmanaged charging overloads peak_unmanaged_kwh, peak_kwh,
         relief_kwh and relief_share (of all places); worst_slot_relief_kw, in the slot
-        of each feeder's largest overload. Energy is grid energy, weights counted;
+        of each feeder's largest overload; and what still charges in the worst slot of
+        the feeders that the method itself overloads, left_kw. Energy is grid energy, weights counted;
         chargers on no feeder count except in the peak.
 
     Raises:
@@ -49,18 +50,14 @@ def flexibility_by_place(solutions: Iterable, by: str = "place") -> pd.DataFrame
     before = _energy(baseline, code, len(names))
     capacity, base = scenario.capacity_base()
     hours = scenario.slot_hours
-    over = base + before[:, :-1].sum(axis=0) / hours - capacity
-    tolerance = tables.OVERLOAD_COUNTS * np.maximum(1.0, capacity)
-    peak = over > tolerance
-    worst = np.zeros_like(peak)
-    worst[np.arange(len(over)), over.argmax(axis=1)] = True
-    worst &= peak
+    peak, worst = _peaks(before[:, :-1].sum(axis=0) / hours, base, capacity)
     rows = []
     for method, solution in found.items():
         after = _energy(solution, code, len(names))
-        rows += _rows(method, names, before, after, peak, worst, hours)
-    frame = pd.DataFrame(rows)
-    return frame.reset_index(drop=True)
+        own = _peaks(after[:, :-1].sum(axis=0) / hours, base, capacity)[1]
+        left = (after[:, :-1] * own).sum(axis=(1, 2)) / hours
+        rows += _rows(method, names, before, after, peak, worst, left, hours)
+    return pd.DataFrame(rows)
 
 
 def charging_by_hour(solutions: Iterable, by: str = "place") -> pd.DataFrame:
@@ -91,7 +88,16 @@ def charging_by_hour(solutions: Iterable, by: str = "place") -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _rows(method, names, before, after, peak, worst, hours) -> list[dict]:
+def _peaks(load, base, capacity) -> tuple[np.ndarray, np.ndarray]:
+    """Cells with an overload, and the worst one of each feeder, bool (F, T)."""
+    over = base + load - capacity
+    peak = over > tables.OVERLOAD_COUNTS * np.maximum(1.0, capacity)
+    worst = np.zeros_like(peak)
+    worst[np.arange(len(over)), over.argmax(axis=1)] = True
+    return peak, worst & peak
+
+
+def _rows(method, names, before, after, peak, worst, left, hours) -> list[dict]:
     """A row for each place, and one for all."""
     away = np.maximum(before - after, 0.0).sum(axis=(1, 2))
     there = np.maximum(after - before, 0.0).sum(axis=(1, 2))
@@ -106,6 +112,7 @@ def _rows(method, names, before, after, peak, worst, hours) -> list[dict]:
         "peak_kwh": at_peak[1],
         "relief_kwh": at_peak[0] - at_peak[1],
         "worst_slot_relief_kw": at_worst,
+        "left_kw": left,
     }
     table = pd.DataFrame(columns, index=list(names))
     table.loc[TOTAL] = table.sum()

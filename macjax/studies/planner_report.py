@@ -198,8 +198,10 @@ def _places(frame: pd.DataFrame) -> str:
         shown[name] = [f"{v / 1e3:,.1f}" for v in frame[column]]
     share = [_cell(float(v), "{:.1%}".format) for v in frame["relief_share"]]
     shown = shown.assign(**{"share of the relief": share})
+    shown["left in worst slots [kW]"] = [f"{v:,.0f}" for v in frame["left_kw"]]
     return markdown(shown) + (
-        "\n\nPeak cells are the feeders and slots that unmanaged charging overloads. "
+        "\n\nPeak cells are the feeders and slots that unmanaged charging overloads; "
+        "worst slots are those of the feeders that a method overloads itself. "
         "Energy that moves from one vehicle to another of the same place, feeder and "
         "slot does not count as moved."
     )

@@ -90,8 +90,8 @@ def _cars_at_home(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
     stays = scenario.stays
     if "place" not in stays.columns:
         raise SettingsError("the stays have no column 'place' that says who is at home")
-    at_home = (stays["place"] == HOME).fillna(False).to_numpy(bool)
-    at_home &= (stays["charger_kw"] > 0).to_numpy(bool)
+    is_home = (stays["place"] == HOME).fillna(False).to_numpy(bool)
+    at_home = is_home & (stays["charger_kw"] > 0).to_numpy(bool)
     served = at_home & stays["feeder_id"].notna().to_numpy(bool)
     ids = pd.Index(scenario.vehicles["vehicle_id"])
     pool = np.unique(ids.get_indexer(stays["vehicle_id"][served]))

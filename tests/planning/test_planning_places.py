@@ -32,6 +32,13 @@ def test_relief_is_in_cells_that_unmanaged_charging_overloads(pair):
     assert table["relief_kwh"].tolist() == [14, 0, 0, 14]
     assert table["relief_share"].tolist() == [1, 0, 0, 1]
     assert table["worst_slot_relief_kw"].tolist() == [14, 0, 0, 14]
+    assert table["left_kw"].tolist() == [0, 0, 0, 0]
+
+
+def test_what_is_left_charges_in_the_worst_slot_of_the_method(pair):
+    late = [(0, 18, 4.0), (1, 19, 3.0), (2, 12, 4.0), (3, 18, 4.0)]
+    table = planning.flexibility_by_place([pair[0], solved(pair[0].scenario, late)])
+    assert table.set_index("place")["left_kw"].tolist() == [8, 0, 0, 8]
 
 
 def test_sums_are_those_of_the_solutions():
