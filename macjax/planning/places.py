@@ -37,8 +37,8 @@ def flexibility_by_place(solutions: Iterable, by: str = "place") -> pd.DataFrame
         in the cells that unmanaged charging overloads peak_unmanaged_kwh, peak_kwh,
         relief_kwh and relief_share (of all places); worst_slot_relief_kw, in the slot
         of each feeder's largest overload; and what still charges in the worst slot of
-        the feeders that the method itself overloads, left_kw. Energy is grid energy, weights counted;
-        chargers on no feeder count except in the peak.
+        the feeders that the method itself overloads, left_kw. Energy is grid energy,
+        weights counted; chargers on no feeder count except in the peak.
 
     Raises:
         SettingsError: no such column, no unmanaged charging, different scenarios.

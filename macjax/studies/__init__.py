@@ -36,6 +36,9 @@ from macjax.studies.planner import StudyResult as StudyResult
 from macjax.studies.planner import study as study
 from macjax.studies.planner import study_tables as study_tables
 from macjax.studies.service import (
+    cars_at_home_per_household as cars_at_home_per_household,
+)
+from macjax.studies.service import (
     on_service_transformers as on_service_transformers,
 )
 from macjax.studies.sweep import sweep as sweep

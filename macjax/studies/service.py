@@ -54,7 +54,9 @@ def on_service_transformers(
     """
     households = _households(network, customers)
     at_home, pool = _cars_at_home(scenario)
-    rate = _rate(scenario, pool) if cars_per_customer is None else cars_per_customer
+    rate = cars_per_customer
+    if rate is None:
+        rate = cars_at_home_per_household(scenario)
     if not 0 < rate < np.inf:
         raise SettingsError(f"cars_per_customer must be above 0, not {rate!r}")
     random = np.random.default_rng(seed)
@@ -67,6 +69,22 @@ def on_service_transformers(
     chosen = random.permutation(pool)[: counts.sum()]
     transformer = np.repeat(households.index.to_numpy(object), counts)
     return _assembled(scenario, network, chosen, transformer, at_home)
+
+
+def cars_at_home_per_household(scenario: Scenario) -> float:
+    """Cars that charge at home for each household of a region, weights counted.
+
+    Raises:
+        SettingsError: the stays have no `place`, or the feeders no `households`.
+    """
+    feeders = scenario.feeders
+    if "households" not in feeders.columns:
+        raise SettingsError(
+            "the feeders have no column 'households'; give cars_per_customer"
+        )
+    _, pool = _cars_at_home(scenario)
+    weight = scenario.vehicles["weight"].to_numpy(np.float64)[pool]
+    return float(weight.sum() / max(feeders["households"].sum(), 1.0))
 
 
 def _households(network: Imported, customers) -> pd.Series:
@@ -96,17 +114,6 @@ def _cars_at_home(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
     ids = pd.Index(scenario.vehicles["vehicle_id"])
     pool = np.unique(ids.get_indexer(stays["vehicle_id"][served]))
     return at_home, pool
-
-
-def _rate(scenario: Scenario, pool: np.ndarray) -> float:
-    """Cars that charge at home for each household."""
-    feeders = scenario.feeders
-    if "households" not in feeders.columns:
-        raise SettingsError(
-            "the feeders have no column 'households'; give cars_per_customer"
-        )
-    weight = scenario.vehicles["weight"].to_numpy(np.float64)[pool]
-    return float(weight.sum() / max(feeders["households"].sum(), 1.0))
 
 
 def _assembled(scenario, network, chosen, transformer, at_home) -> Scenario:
