@@ -62,7 +62,7 @@ def report_text(
         f"# {scenario.name}",
         f"{weight:,.0f} vehicles in {len(scenario.vehicles):,} rows, "
         f"{len(scenario.feeders):,} feeders, {scenario.slots:,} slots of "
-        f"{scenario.slot_minutes} minutes from {scenario.start:%A %-d %B %Y}.",
+        f"{scenario.slot_minutes} minutes from {scenario.start:%Y-%m-%d}.",
         headline(tables["intervals"], scenario.currency),
         _methods(tables["methods"], scenario.currency),
         *_section("What is proved", tables["intervals"], _intervals),
