@@ -76,7 +76,7 @@ study.tables["intervals"].set_index("quantity")
 # ## How it is spread over the feeders
 #
 # Few feeders need most of the upgrade. MAC fills feeders up to their capacity; what is
-# left is mostly overload that the base load causes alone.
+# left here is mostly overload that the base load causes alone.
 
 # %%
 axes = planning.feeder_distribution(list(study.solutions.values()))
@@ -127,7 +127,7 @@ axes = planning.cost_intervals(list(study.solutions.values()))
 # %% [markdown]
 # ## Sensitivity: adoption, and chargers at work
 #
-# More cars need more, unmanaged; chargers at work take load from the evening.
+# Upgrade [kW] by share of electric cars and share of commuters with a charger at work.
 
 # %%
 frame = macjax.sweep(
