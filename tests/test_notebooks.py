@@ -58,7 +58,13 @@ CHECKS = {
 }
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
+LONG = {"03_bay_area"}  # over 30 seconds
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in NOTEBOOKS],
+)
 def test_notebook_runs(name, monkeypatch):
     names = run(name, monkeypatch)
     if name in CHECKS:
