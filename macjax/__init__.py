@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from macjax import importers as importers
     from macjax import interchange as interchange
     from macjax import objectives as objectives
+    from macjax import planning as planning
     from macjax import plots as plots
     from macjax import powerflow as powerflow
     from macjax import regions as regions
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from macjax.results import Solution as Solution
     from macjax.results import compare as compare
     from macjax.scenario import Scenario as Scenario
+    from macjax.studies import study as study
     from macjax.studies import sweep as sweep
 
 # Module of each name that is imported at its first use; None for modules themselves.
@@ -58,6 +60,7 @@ _HOMES = {
     "importers": None,
     "interchange": None,
     "objectives": None,
+    "planning": None,
     "plots": None,
     "powerflow": None,
     "regions": None,
@@ -80,6 +83,7 @@ _HOMES = {
     "Solution": "results",
     "compare": "results",
     "Scenario": "scenario",
+    "study": "studies",
     "sweep": "studies",
 }
 __all__ = [
@@ -112,6 +116,7 @@ __all__ = [
     "importers",
     "interchange",
     "objectives",
+    "planning",
     "plots",
     "powerflow",
     "read_part",
@@ -119,6 +124,7 @@ __all__ = [
     "resume",
     "solve",
     "studies",
+    "study",
     "sweep",
     "synthetic",
     "use_all_cores",
