@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Scale: how time and memory grow with the fleet
 #
-# Three small fleets are solved here, on whatever this machine has. Larger ones, other
+# Two small fleets are solved here, on whatever this machine has. Larger ones, other
 # solvers and other devices are read from the records in bench/results; nothing is
 # measured on GPUs yet, and the table says so until there is a record.
 
@@ -25,7 +25,7 @@ import macjax
 
 # %%
 rows = []
-for evs in (250, 500, 1000):
+for evs in (250, 1000):
     fleet = macjax.synthetic.fleet(evs, kind="hard", seed=0)
     begin = time.perf_counter()
     macjax.solve(fleet, progress=False)

@@ -108,6 +108,14 @@ def words_of(name, value) -> dict[str, str]:
         for place in (name.value, inspect.getmodule(name.value), macjax):
             if (there := getattr(place, other.split(".")[-1], None)) is not None:
                 found = entries(there) | found
+    for parameter, said in found.items():  # "of `discrete_upgrades`"
+        if match := re.match(r"(?:of|as in|see) `([\w.]+)`", said):
+            module = inspect.getmodule(pages.function_of(value))
+            places = (module, *public.public_modules().values())
+            for place in places:
+                there = getattr(place, match[1].split(".")[-1], None)
+                if there is not None and parameter in entries(there):
+                    found[parameter] = entries(there)[parameter]
     # A method that takes one thing says it in its first line.
     for parameter in parameters(value):
         if parameter not in found and re.search(rf"\b{parameter}\b", text):
