@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from macjax.driver import solve as solve
     from macjax.examples import example as example
     from macjax.examples import example_assumptions as example_assumptions
+    from macjax.market import OwnCost as OwnCost
+    from macjax.market import best_response as best_response
     from macjax.objectives import EnergyCost as EnergyCost
     from macjax.objectives import FeederCapacity as FeederCapacity
     from macjax.objectives import OverloadEnergy as OverloadEnergy
@@ -69,6 +71,8 @@ _HOMES = {
     "solve": "driver",
     "example": "examples",
     "example_assumptions": "examples",
+    "OwnCost": "market",
+    "best_response": "market",
     "EnergyCost": "objectives",
     "FeederCapacity": "objectives",
     "OverloadEnergy": "objectives",
@@ -92,6 +96,7 @@ __all__ = [
     "MemoryShortError",
     "MemoryShortWarning",
     "OverloadEnergy",
+    "OwnCost",
     "PeakOverload",
     "ProcessError",
     "Scenario",
@@ -103,6 +108,7 @@ __all__ = [
     "Status",
     "__version__",
     "baselines",
+    "best_response",
     "certify",
     "compare",
     "example",

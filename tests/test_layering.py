@@ -23,6 +23,7 @@ LEVELS = {
     "sets": 1,
     "certificate": 2,
     "fleet": 2,
+    "responses": 2,
     "solvers": 3,
     "results": 4,
     "baselines": 5,
@@ -32,6 +33,7 @@ LEVELS = {
     "synthetic": 6,
     "examples": 6,
     "importers": 6,
+    "market": 6,
     "plots": 6,
     "powerflow": 6,
     "": 7,  # macjax/__init__.py, which only re-exports
