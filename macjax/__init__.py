@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from macjax.examples import example_assumptions as example_assumptions
     from macjax.market import OwnCost as OwnCost
     from macjax.market import best_response as best_response
+    from macjax.market import equilibrium as equilibrium
     from macjax.objectives import EnergyCost as EnergyCost
     from macjax.objectives import FeederCapacity as FeederCapacity
     from macjax.objectives import OverloadEnergy as OverloadEnergy
@@ -73,6 +74,7 @@ _HOMES = {
     "example_assumptions": "examples",
     "OwnCost": "market",
     "best_response": "market",
+    "equilibrium": "market",
     "EnergyCost": "objectives",
     "FeederCapacity": "objectives",
     "OverloadEnergy": "objectives",
@@ -111,6 +113,7 @@ __all__ = [
     "best_response",
     "certify",
     "compare",
+    "equilibrium",
     "example",
     "example_assumptions",
     "importers",

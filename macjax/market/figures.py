@@ -1,0 +1,94 @@
+"""Figures of vehicles that pay prices: equilibrium, and protocols side by side."""
+
+import numpy as np
+
+from macjax._errors import SettingsError, SolutionError
+from macjax.plots import MOST_FEEDERS, SPARE_STYLES, STYLES, _axes, _legend_below
+
+LEAST_SHARE = 1e-3  # of all rents: feeders below are not shown
+
+
+def equilibrium_figure(equilibrium, axes=None):
+    """Vehicles by what they gain against a flat tariff, feeders by what they collect.
+
+    Arguments:
+        equilibrium: of `macjax.equilibrium`.
+        axes: two matplotlib axes to draw in, or None.
+
+    Returns:
+        the two axes.
+    """
+    left, right = _pair(axes)
+    _draw_gains(equilibrium, left)
+    _draw_rents(equilibrium, right)
+    return left, right
+
+
+def _pair(axes):
+    if axes is None:
+        first = _axes(None, (11.0, 4.6))
+        figure = first.figure
+        figure.clear()
+        axes = figure.subplots(1, 2)
+    axes = np.asarray(axes, dtype=object).reshape(-1)
+    if len(axes) != 2:
+        raise SettingsError(f"axes must be two matplotlib axes, not {len(axes)}")
+    return [_axes(ax, (5.5, 4.6)) for ax in axes]
+
+
+def _draw_gains(equilibrium, ax) -> None:
+    """Share of the vehicles by gain, from the largest loss to the largest gain."""
+    bills = equilibrium.bills.sort_values("gain", kind="stable")
+    if bills.empty:
+        raise SolutionError("there is no vehicle to draw")
+    share = 100 * bills["weight"].cumsum() / bills["weight"].sum()
+    edges = np.concatenate([[0.0], share.to_numpy(np.float64)])
+    gain = bills["gain"].to_numpy(np.float64)
+    colours = {"gains": STYLES["mac"][0], "pays more": STYLES["unmanaged"][0]}
+    for label, part in (("gains", gain > 0), ("pays more", gain < 0)):
+        shown = np.where(part, gain, 0.0)
+        ax.stairs(shown, edges, fill=True, color=colours[label], label=label)
+    ax.axhline(0, color="k", lw=0.8)
+    # Few vehicles may pay for all: a scale that shows the others too.
+    usual = float(np.median(np.abs(gain)))
+    if usual > 0:
+        ax.set_yscale("symlog", linthresh=usual)
+    price = f"{equilibrium.currency} {equilibrium.flat_price:.4g} per kWh"
+    ax.set_title(f"Against a flat tariff of {price}", loc="left")
+    ax.set_xlabel("vehicles [%]")
+    ax.set_ylabel(f"gain of a vehicle [{equilibrium.currency}]")
+    ax.set_xlim(0, 100)
+    _legend_below(ax, columns=2)
+
+
+def _draw_rents(equilibrium, ax) -> None:
+    """What the feeders collect beside what their upgrade costs, the largest."""
+    columns = {
+        "congestion_rent": ("congestion rent", STYLES["mac"]),
+        "upgrade_cost": ("cost of the upgrade", STYLES["unmanaged"]),
+    }
+    revenue = equilibrium.revenue.set_index("feeder_id")[list(columns)]
+    size = revenue.max(axis=1).sort_values(ascending=False, kind="stable")
+    count = int((size > LEAST_SHARE * size.sum()).sum())
+    shown = revenue.loc[size.index[: min(max(count, 1), MOST_FEEDERS)]]
+    at = np.arange(len(shown))
+    for nth, (column, (label, (colour, _, hatch))) in enumerate(columns.items()):
+        total = f"{label}: {equilibrium.currency} {revenue[column].sum():,.0f}"
+        ax.bar(
+            at + 0.4 * nth - 0.2,
+            shown[column].to_numpy(np.float64),
+            0.4,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white",
+            lw=0.5,
+            label=total,
+        )
+    names = [str(i) for i in shown.index]
+    slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    ax.set_xticks(at, names, fontsize=8, **slant)
+    ax.set_xlim(-1, max(len(shown), 4))
+    ax.set_ylabel(f"over the horizon [{equilibrium.currency}]")
+    most = f", the {len(shown)} largest shown" if count > len(shown) else ""
+    ax.set_title(f"Feeders with a rent: {count}{most}", loc="left")
+    _legend_below(ax, columns=1)
