@@ -2,8 +2,8 @@
 
     payment_n = sum_j price_c(j) kw_j     [currency], kw_j average power over the slot
 
-of one vehicle of a row; with a weight of w there are w such vehicles. A price is that of
-one more kW in the slot, so power times price is the payment for the whole slot.
+of one vehicle of a row; with a weight of w there are w such vehicles. A price is that
+of one more kW in the slot, so power times price is the payment for the whole slot.
 """
 
 from typing import NamedTuple

@@ -5,7 +5,7 @@ With load P, price pi and feeder objective g, Fenchel's inequality
     residual_f = g_f(P_f) + g_f*(pi_f) - sum_t pi_ft P_ft >= 0
 
 is tight exactly where pi_f is a subgradient of g_f at P_f. For the peak overload with
-headroom H, x = P - H and upgrade m = max_t (x_t)_+ it is the sum of two parts, each >= 0,
+headroom H, x = P - H and upgrade m = max_t (x_t)_+ it is the sum of two parts >= 0,
 
     m (kappa - sum_t pi_t)                an upgraded feeder's prices sum to kappa
     sum_t pi_t (m - x_t)                  a cell below capacity + upgrade has price 0

@@ -10,8 +10,8 @@ a feeder's is the residual of complementary slackness (`complementarity`). Toget
 are the gap:  objective - lower bound = sum_n weight_n regret_n + sum_f residual_f, so a
 small certified gap proves a near-equilibrium, of vehicles and feeders alike.
 
-Best responses come from `macjax.responses`; the certificate, which finds the same minima
-as dual values in code of its own, is what they are tested against.
+Best responses come from `macjax.responses`; the certificate, which finds the same
+minima as dual values in code of its own, is what they are tested against.
 """
 
 import dataclasses

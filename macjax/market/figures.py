@@ -3,7 +3,7 @@
 import numpy as np
 
 from macjax._errors import SettingsError, SolutionError
-from macjax.plots import MOST_FEEDERS, SPARE_STYLES, STYLES, _axes, _legend_below
+from macjax.plots import MOST_FEEDERS, STYLES, _axes, _legend_below
 
 LEAST_SHARE = 1e-3  # of all rents: feeders below are not shown
 
@@ -44,10 +44,17 @@ def _draw_gains(equilibrium, ax) -> None:
     share = 100 * bills["weight"].cumsum() / bills["weight"].sum()
     edges = np.concatenate([[0.0], share.to_numpy(np.float64)])
     gain = bills["gain"].to_numpy(np.float64)
-    colours = {"gains": STYLES["mac"][0], "pays more": STYLES["unmanaged"][0]}
-    for label, part in (("gains", gain > 0), ("pays more", gain < 0)):
-        shown = np.where(part, gain, 0.0)
-        ax.stairs(shown, edges, fill=True, color=colours[label], label=label)
+    weight = bills["weight"].to_numpy(np.float64)
+    sides = {
+        "pay more": (gain < 0, STYLES["unmanaged"][0]),
+        "pay less": (gain > 0, STYLES["mac"][0]),
+    }
+    for label, (part, colour) in sides.items():
+        most = np.abs(gain[part]).max(initial=0.0)
+        label = f"{weight[part].sum():,.0f} {label}, up to {most:,.4g}"
+        # With an edge, so that a few in a thousand are seen too.
+        ax.stairs(np.where(part, gain, 0.0), edges, fill=True, color=colour, lw=1.0,
+                  edgecolor=colour, label=label)  # fmt: skip
     ax.axhline(0, color="k", lw=0.8)
     # Few vehicles may pay for all: a scale that shows the others too.
     usual = float(np.median(np.abs(gain)))
@@ -91,4 +98,4 @@ def _draw_rents(equilibrium, ax) -> None:
     ax.set_ylabel(f"over the horizon [{equilibrium.currency}]")
     most = f", the {len(shown)} largest shown" if count > len(shown) else ""
     ax.set_title(f"Feeders with a rent: {count}{most}", loc="left")
-    _legend_below(ax, columns=1)
+    ax.legend(frameon=False, fontsize=9)
