@@ -26,6 +26,7 @@ from macjax._version import __version__ as __version__
 if TYPE_CHECKING:
     from macjax import baselines as baselines
     from macjax import importers as importers
+    from macjax import market as market
     from macjax import objectives as objectives
     from macjax import plots as plots
     from macjax import powerflow as powerflow
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from macjax.market import OwnCost as OwnCost
     from macjax.market import best_response as best_response
     from macjax.market import equilibrium as equilibrium
+    from macjax.market import exchange as exchange
     from macjax.objectives import EnergyCost as EnergyCost
     from macjax.objectives import FeederCapacity as FeederCapacity
     from macjax.objectives import OverloadEnergy as OverloadEnergy
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "baselines": None,
     "importers": None,
+    "market": None,
     "objectives": None,
     "plots": None,
     "powerflow": None,
@@ -75,6 +78,7 @@ _HOMES = {
     "OwnCost": "market",
     "best_response": "market",
     "equilibrium": "market",
+    "exchange": "market",
     "EnergyCost": "objectives",
     "FeederCapacity": "objectives",
     "OverloadEnergy": "objectives",
@@ -116,7 +120,9 @@ __all__ = [
     "equilibrium",
     "example",
     "example_assumptions",
+    "exchange",
     "importers",
+    "market",
     "objectives",
     "plots",
     "powerflow",

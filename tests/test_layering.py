@@ -40,6 +40,7 @@ LEVELS = {
     "__main__": 7,
     "_commands": 7,
     "_import_command": 7,
+    "_market_commands": 7,
     "_methods": 7,
     "_output": 7,
     "_parser": 7,

@@ -1,10 +1,14 @@
 """Figures of vehicles that pay prices: equilibrium, and protocols side by side."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from macjax._errors import SettingsError, SolutionError
-from macjax.plots import MOST_FEEDERS, STYLES, _axes, _legend_below
+from macjax._errors import SolutionError
+from macjax.plots import MOST_FEEDERS, STYLES, _legend_below, _two_axes
 
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+LINES = ("-", "--", "-.", ":")
 LEAST_SHARE = 1e-3  # of all rents: feeders below are not shown
 
 
@@ -18,22 +22,60 @@ def equilibrium_figure(equilibrium, axes=None):
     Returns:
         the two axes.
     """
-    left, right = _pair(axes)
+    left, right = _two_axes(axes, (11.0, 4.6))
     _draw_gains(equilibrium, left)
     _draw_rents(equilibrium, right)
     return left, right
 
 
-def _pair(axes):
-    if axes is None:
-        first = _axes(None, (11.0, 4.6))
-        figure = first.figure
-        figure.clear()
-        axes = figure.subplots(1, 2)
-    axes = np.asarray(axes, dtype=object).reshape(-1)
-    if len(axes) != 2:
-        raise SettingsError(f"axes must be two matplotlib axes, not {len(axes)}")
-    return [_axes(ax, (5.5, 4.6)) for ax in axes]
+def exchange_figure(runs, axes=None):
+    """Gap over rounds, and over the bytes that one vehicle sends and receives.
+
+    Arguments:
+        runs: results of `macjax.exchange` on one scenario: a list, or a dict from label.
+        axes: two matplotlib axes to draw in, or None.
+
+    Returns:
+        the two axes.
+    """
+    if not isinstance(runs, Mapping):
+        runs = _numbered(runs)
+    if not runs:
+        raise SolutionError("there is no exchange to draw")
+    left, right = _two_axes(axes, (11.0, 4.6))
+    for nth, (label, run) in enumerate(runs.items()):
+        history = run.history
+        look = {
+            "color": COLOURS[nth % len(COLOURS)],
+            "ls": LINES[nth % len(LINES)],
+            "lw": 1.8,
+            "label": str(label),
+        }
+        sent = (history["bytes_down"] + history["bytes_up"]) / max(run.vehicles, 1)
+        left.plot(history["iteration"], history["gap"], **look)
+        right.plot(sent / 1e3, history["gap"], **look)
+    left.set_xlabel("round")
+    right.set_xlabel("sent and received by a vehicle [kB]")
+    for ax in (left, right):
+        ax.set_yscale("log")
+        ax.set_ylabel("relative gap")
+        ax.grid(axis="y", color="0.9")
+    left.set_title("What a protocol reaches", loc="left")
+    right.set_title("What it sends for it", loc="left")
+    left.legend(frameon=False, fontsize=9)
+    return left, right
+
+
+def _numbered(runs) -> dict:
+    """Runs by their labels, repeated ones numbered."""
+    shown = {}
+    for run in runs:
+        name, count = run.label, 1
+        while name in shown:
+            count += 1
+            name = f"{run.label} {count}"
+        shown[name] = run
+    return shown
 
 
 def _draw_gains(equilibrium, ax) -> None:

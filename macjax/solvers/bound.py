@@ -26,13 +26,16 @@ def dual_bound(problem: Problem, price: Float[Array, "f t"]):
     Returns:
         bound [currency], prices [currency/kW].
     """
-    feeders, price = _feeder_bound(problem.tables, price)
+    feeders, price = feeder_bound(problem.tables, price)
     return feeders + vehicle_cost(problem, price), price
 
 
 @jax.jit
-def _feeder_bound(tables: Problem, price):
-    """- sum_f g_f* at prices moved into its domain, and these."""
+def feeder_bound(tables: Problem, price):
+    """- sum_f g_f* at prices moved into its domain [currency], and these prices.
+
+    The bound is that plus the vehicles' cost of their best responses to them.
+    """
     terms = tables.terms
     price = clip_prices(terms, unused_price(terms, price, tables.active))
     return -wide_sum(conjugate(terms, price)), price

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pandas as pd
+import problems
 
 from macjax.results.tables import cell_prices
 from macjax.scenario import Scenario
@@ -48,3 +49,27 @@ def same_schedule(one: pd.DataFrame, other: pd.DataFrame, least_kw: float = 1e-7
     keys = ["stay", "time"]
     both = one[[*keys, "kw"]].merge(other[[*keys, "kw"]], "outer", on=keys)
     return float(both[["kw_x", "kw_y"]].fillna(0.0).diff(axis=1)["kw_y"].abs().max())
+
+
+VARIED = (
+    ("trips", "energy_kwh"),
+    ("feeders", "upgrade_cost_per_kw"),
+    ("feeder_profile", "capacity_kw"),
+)
+
+
+@functools.cache
+def varied(seed: int) -> Scenario:
+    """30 vehicles of the nasty kind on one timetable, so that little is compiled."""
+    frames = fleet_frames(30, 24, 60, 5, kind="random", seed=0)
+    rng = np.random.default_rng(seed)
+    for table, column in VARIED:
+        # Trips only get shorter, so that they can still be made.
+        factor = rng.uniform(0.4, 1.0, len(frames[table]))
+        frames[table] = frames[table].assign(**{column: frames[table][column] * factor})
+    return Scenario.from_frames(**frames)
+
+
+def small(name: str) -> Scenario:
+    """One of the small problems with known answers."""
+    return Scenario.from_frames(**problems.PROBLEMS[name]().frames)
