@@ -310,7 +310,7 @@ def _axes(ax, size: tuple[float, float]):
 
 
 def _two_axes(axes, size: tuple[float, float]) -> list:
-    """The two axes given, or those of a new figure of that size [inch], side by side."""
+    """The two axes given, or two of a new figure of that size [inch], side by side."""
     require_matplotlib()
     if axes is None:
         import matplotlib.pyplot as pyplot

@@ -142,6 +142,8 @@ def exchange(
         progress=progress,
         vehicle_to_grid=vehicle_to_grid,
     )
+    if jax.process_count() > 1:
+        raise SettingsError("exchange: a run of several processes has none yet")
     make = _protocol(protocol, optimiser, step, averaging)
     clock = Clock(settings.time_limit)
     scenario.validate(vehicle_to_grid=vehicle_to_grid)

@@ -32,7 +32,7 @@ def exchange_figure(runs, axes=None):
     """Gap over rounds, and over the bytes that one vehicle sends and receives.
 
     Arguments:
-        runs: results of `macjax.exchange` on one scenario: a list, or a dict from label.
+        runs: results of `macjax.exchange` on one scenario, a list or a dict by label.
         axes: two matplotlib axes to draw in, or None.
 
     Returns:

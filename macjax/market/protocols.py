@@ -16,7 +16,7 @@ usual at the feeder. Answers jump, so what converges is their average:
 
     average_k = average_{k-1} + w_k (u_k - average_{k-1}),  w_k = 2 / (k + 1)
 
-("linear"; 1 / k is "uniform", 1 is "last"). It is feasible, because the sets are convex.
+("linear"; 1 / k is "uniform", 1 is "last"). It is feasible: the sets are convex.
 
 References: Boyd et al. 2011, section 7.3 (sharing); Nedic and Ozdaglar, "Approximate
 primal solutions and rate analysis for dual subgradient methods", 2009; Lacoste-Julien,
@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from macjax._numerics import wide_sum
@@ -80,7 +81,7 @@ class Admm:
     def __init__(self, problem: Problem):
         self.problem, self.count = problem, 0
         zero = jnp.zeros_like(problem.mass)
-        energy = feasible_start(problem, jnp.zeros(problem.fleet.shape))
+        energy = feasible_start(problem, problem.fleet.put(np.zeros(problem.fleet.shape)))
         self.state = admm_start(problem, energy, zero)
 
     def round(self) -> Round:

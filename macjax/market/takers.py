@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from macjax._errors import SettingsError
-from macjax.driver.settings import check_devices
 from macjax.driver.shortfall import POLICIES, apply_policy, infeasible_frame
 from macjax.fleet.devices import put_whole
 from macjax.fleet.opportunities import charging_chains
@@ -48,8 +47,11 @@ class Takers:
         chains = charging_chains(scenario, tube)
         listing = infeasible_frame(scenario, chains.shortfall)
         chains, dropped = apply_policy(scenario, chains, on_infeasible)
+        # Of several processes each answers for its own vehicles.
+        own = jax.local_devices()
+        devices = tuple(own) if len(own) > 1 else None
         with jax.enable_x64(True):
-            fleet = pack(scenario, chains, np.float64, check_devices(None))
+            fleet = pack(scenario, chains, np.float64, devices)
         return cls(scenario, fleet, listing, dropped)
 
     def table(self, prices: np.ndarray) -> Any:
