@@ -34,7 +34,24 @@ def calibration(names: dict) -> None:
     assert shares == sorted(shares, reverse=True) and 0.2 < shares[-1] < 0.6
 
 
-CHECKS = {"01_quickstart": quickstart, "03a_calibration": calibration}
+def prices(names: dict) -> None:
+    gap = names["mac"].objective - names["mac"].lower_bound
+    assert (
+        abs(names["regret"] + names["residual"] - gap) < 1e-6 * names["mac"].objective
+    )
+    assert names["judged"].feasible
+    assert names["judged"].objective > 2 * names["mac"].objective
+    clearing = list(names["clearing"].values())
+    assert clearing[-1] < 0.1 * clearing[0]
+    gaps = [run.solution.gap for run in names["runs"]]
+    assert min(gaps) == gaps[0] < 0.01
+
+
+CHECKS = {
+    "01_quickstart": quickstart,
+    "03a_calibration": calibration,
+    "04_prices_and_equilibrium": prices,
+}
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -18,7 +18,6 @@ def best_response(
     prices: pd.DataFrame,
     own_cost: OwnCost | None = None,
     on_infeasible: str = "error",
-    vehicle_to_grid: bool | None = None,
 ) -> pd.DataFrame:
     """What every vehicle charges where it only minds prices, its trips and own cost.
 
@@ -34,7 +33,6 @@ def best_response(
         own_cost: `OwnCost` of the vehicles; None is none.
         on_infeasible: vehicles that cannot make their trips at full power raise
             ("error"), are left out ("drop") or do their best ("relax").
-        vehicle_to_grid: False leaves `discharge_kw` out of account.
 
     Returns:
         A frame as `Solution.schedule()`: vehicle_id, stay, time, feeder_id, kw. Raises
@@ -46,7 +44,7 @@ def best_response(
         raise SettingsError(
             f"own_cost must be a macjax.OwnCost or None, not {type(own_cost).__name__}"
         )
-    scenario.validate(vehicle_to_grid=vehicle_to_grid)
+    scenario.validate()
     table = posted_prices(scenario, prices)
     takers = Takers.of(scenario, on_infeasible)
     own = OwnCost() if own_cost is None else own_cost

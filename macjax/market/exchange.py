@@ -106,7 +106,6 @@ def exchange(
     time_limit: float | None = None,
     on_infeasible: str = "error",
     progress=None,
-    vehicle_to_grid: bool | None = None,
 ) -> Exchange:
     """Find prices by messages between feeders and vehicles alone.
 
@@ -126,7 +125,6 @@ def exchange(
         time_limit: most seconds, compiling included.
         on_infeasible: as in `solve`: "error", "drop" or "relax".
         progress: as in `solve`.
-        vehicle_to_grid: False leaves `discharge_kw` out of account.
 
     Returns:
         An `Exchange`, whose solution is certified from the raw tables: `solved` if its
@@ -140,13 +138,12 @@ def exchange(
         on_infeasible=on_infeasible,
         dtype="float64",
         progress=progress,
-        vehicle_to_grid=vehicle_to_grid,
     )
     if jax.process_count() > 1:
         raise SettingsError("exchange: a run of several processes has none yet")
     make = _protocol(protocol, optimiser, step, averaging)
     clock = Clock(settings.time_limit)
-    scenario.validate(vehicle_to_grid=vehicle_to_grid)
+    scenario.validate()
     objective = PeakOverload() if objective is None else objective
     takers = Takers.of(scenario, on_infeasible)
     work = _Work(takers, objective, settings, clock, *make)

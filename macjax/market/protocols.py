@@ -81,7 +81,9 @@ class Admm:
     def __init__(self, problem: Problem):
         self.problem, self.count = problem, 0
         zero = jnp.zeros_like(problem.mass)
-        energy = feasible_start(problem, problem.fleet.put(np.zeros(problem.fleet.shape)))
+        energy = feasible_start(
+            problem, problem.fleet.put(np.zeros(problem.fleet.shape))
+        )
         self.state = admm_start(problem, energy, zero)
 
     def round(self) -> Round:
@@ -200,7 +202,10 @@ def _ascent(optimiser, problem: Problem, scales, state: AscentState, weight):
     cost = cost + epsilon / 2 * weighted_squares(problem.fleet, average)
 
     excess = jnp.where(problem.active, load - supply(problem.terms, posted), 0)
-    updates, inner = optimiser.update(-excess / usual_load, state.inner, state.point)
+    gradient = -excess / usual_load
+    # Optimisers mix types as they like.
+    with jax.numpy_dtype_promotion("standard"):
+        updates, inner = optimiser.update(gradient, state.inner, state.point)
     moved = usual_price * (state.point + updates)
     point = nearest_prices(problem.terms, moved, problem.active) / usual_price
     state = AscentState(point, inner, average, average_load, mean)

@@ -181,6 +181,7 @@ def split(scenario):
     vehicles = frames["vehicles"]
     frames["vehicles"] = vehicles.assign(weight=vehicles["weight"] / 2)
     return macjax.Scenario.from_frames(
+        name=scenario.name,
         start=scenario.start,
         timezone=scenario.timezone,
         slot_minutes=scenario.slot_minutes,

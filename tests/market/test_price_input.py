@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from market_cases import frame_of, prices_of, same_schedule, varied
+from market_cases import frame_of, prices_of, same_schedule, small, varied
 
 import macjax
 from macjax import DataError, OwnCost, SettingsError
@@ -108,23 +108,8 @@ def test_scenarios_that_are_wrong():
         macjax.best_response(None, good())
     with pytest.raises(SettingsError, match="on_infeasible must be one of"):
         macjax.best_response(varied(0), good(), on_infeasible="ignore")
-    stays = varied(0).stays.assign(discharge_kw=5.0)
-    both_ways = with_stays(varied(0), stays)
-    with pytest.raises(DataError, match="vehicle-to-grid"):
-        macjax.best_response(both_ways, good())
-    allowed = macjax.best_response(both_ways, good(), vehicle_to_grid=False)
-    assert same_schedule(allowed, macjax.best_response(varied(0), good())) == 0
-
-
-def with_stays(scenario, stays):
-    return macjax.Scenario.from_frames(
-        start=scenario.start,
-        timezone=scenario.timezone,
-        slot_minutes=scenario.slot_minutes,
-        slots=scenario.slots,
-        vehicles=scenario.vehicles,
-        stays=stays,
-        trips=scenario.trips,
-        feeders=scenario.feeders,
-        feeder_profile=scenario.feeder_profile,
-    )
+    short = small("trip_out_of_reach")
+    zero = frame_of(short, prices_of(short, "zero"))
+    with pytest.raises(DataError, match="cannot make its trips"):
+        macjax.best_response(short, zero)
+    assert set(macjax.best_response(short, zero, on_infeasible="drop")["stay"]) == {2}
