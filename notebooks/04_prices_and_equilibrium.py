@@ -74,9 +74,8 @@ pd.Series(clearing, name="largest difference of load [kW]").rename_axis("gap")
 # %%
 worn = macjax.OwnCost(quadratic=0.02, linear=0.05)  # USD per kWh^2 and kWh
 spread = macjax.best_response(scenario, mac.prices(), worn)
-print(
-    f"largest power {alone['kw'].max():.1f} kW, with degradation {spread['kw'].max():.1f}"
-)
+print(f"largest power {alone['kw'].max():.1f} kW")
+print(f"with degradation {spread['kw'].max():.1f} kW")
 
 # %% [markdown]
 # ## Finding prices by messages
