@@ -26,6 +26,7 @@ from macjax._version import __version__ as __version__
 if TYPE_CHECKING:
     from macjax import baselines as baselines
     from macjax import importers as importers
+    from macjax import market as market
     from macjax import objectives as objectives
     from macjax import planning as planning
     from macjax import plots as plots
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
     from macjax.driver import solve as solve
     from macjax.examples import example as example
     from macjax.examples import example_assumptions as example_assumptions
+    from macjax.market import OwnCost as OwnCost
+    from macjax.market import best_response as best_response
+    from macjax.market import equilibrium as equilibrium
+    from macjax.market import exchange as exchange
     from macjax.objectives import EnergyCost as EnergyCost
     from macjax.objectives import FeederCapacity as FeederCapacity
     from macjax.objectives import OverloadEnergy as OverloadEnergy
@@ -57,6 +62,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "baselines": None,
     "importers": None,
+    "market": None,
     "objectives": None,
     "planning": None,
     "plots": None,
@@ -72,6 +78,10 @@ _HOMES = {
     "solve": "driver",
     "example": "examples",
     "example_assumptions": "examples",
+    "OwnCost": "market",
+    "best_response": "market",
+    "equilibrium": "market",
+    "exchange": "market",
     "EnergyCost": "objectives",
     "FeederCapacity": "objectives",
     "OverloadEnergy": "objectives",
@@ -96,6 +106,7 @@ __all__ = [
     "MemoryShortError",
     "MemoryShortWarning",
     "OverloadEnergy",
+    "OwnCost",
     "PeakOverload",
     "ProcessError",
     "Scenario",
@@ -107,11 +118,15 @@ __all__ = [
     "Status",
     "__version__",
     "baselines",
+    "best_response",
     "certify",
     "compare",
+    "equilibrium",
     "example",
     "example_assumptions",
+    "exchange",
     "importers",
+    "market",
     "objectives",
     "planning",
     "plots",

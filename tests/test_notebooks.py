@@ -51,14 +51,28 @@ def bay_area(names: dict) -> None:
     assert len(names["draws"]) > 0
 
 
+def prices(names: dict) -> None:
+    gap = names["mac"].objective - names["mac"].lower_bound
+    assert (
+        abs(names["regret"] + names["residual"] - gap) < 1e-6 * names["mac"].objective
+    )
+    assert names["judged"].feasible
+    assert names["judged"].objective > 2 * names["mac"].objective
+    clearing = list(names["clearing"].values())
+    assert clearing[-1] < 0.1 * clearing[0]
+    gaps = [run.solution.gap for run in names["runs"]]
+    assert min(gaps) == gaps[0] < 0.01
+
+
 CHECKS = {
     "01_quickstart": quickstart,
     "03_bay_area": bay_area,
     "03a_calibration": calibration,
+    "04_prices_and_equilibrium": prices,
 }
 
 
-LONG = {"03_bay_area"}  # over 30 seconds
+LONG = {"03_bay_area", "04_prices_and_equilibrium"}  # over 30 seconds
 
 
 @pytest.mark.parametrize(
