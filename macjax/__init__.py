@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from macjax import regions as regions
     from macjax import studies as studies
     from macjax import synthetic as synthetic
+    from macjax import tariffs as tariffs
     from macjax._program import use_all_cores as use_all_cores
     from macjax.certificate import Certificate as Certificate
     from macjax.certificate import certify as certify
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from macjax.results import Solution as Solution
     from macjax.results import compare as compare
     from macjax.scenario import Scenario as Scenario
+    from macjax.scenario import robust_headroom as robust_headroom
     from macjax.studies import sweep as sweep
 
 # Module of each name that is imported at its first use; None for modules themselves.
@@ -61,6 +63,7 @@ _HOMES = {
     "regions": None,
     "studies": None,
     "synthetic": None,
+    "tariffs": None,
     "use_all_cores": "_program",
     "Certificate": "certificate",
     "certify": "certificate",
@@ -78,6 +81,7 @@ _HOMES = {
     "Solution": "results",
     "compare": "results",
     "Scenario": "scenario",
+    "robust_headroom": "scenario",
     "sweep": "studies",
 }
 __all__ = [
@@ -114,10 +118,12 @@ __all__ = [
     "read_part",
     "regions",
     "resume",
+    "robust_headroom",
     "solve",
     "studies",
     "sweep",
     "synthetic",
+    "tariffs",
     "use_all_cores",
 ]
 

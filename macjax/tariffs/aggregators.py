@@ -3,7 +3,8 @@
 Aggregator m plans its own EVs alone:
 
     min  C_T^m + sum over y, t of dt ((c_t + R_(y,t)) p_(y,t) + beta p_(y,t)^2)
-         + sum of mu_(a,t) (EVs out of shared arcs) + sum of nu_(y,t) (EVs in shared pools)
+         + sum of mu_(a,t) (EVs out of shared arcs)
+         + sum of nu_(y,t) (EVs in shared pools)
 
 It knows no line and no voltage. Its powers are unique, beta being above 0, and the
 operator's powers of m solve it (the Lagrangian of the operator's problem falls apart

@@ -1,4 +1,4 @@
-"""`Case`: a transport network and a distribution network joined at charging stations."""
+"""`Case`: a transport and a distribution network joined at charging stations."""
 
 import os
 import tomllib
@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from macjax._errors import DataError, Fault, SettingsError
+from macjax._errors import SettingsError
 from macjax.tariffs.checks import check_demand
+from macjax.tariffs.faults import fault, stop
 from macjax.tariffs.grid import Grid, Injections, read_grid, read_injections
 from macjax.tariffs.roads import (
     Legs,
@@ -74,27 +75,27 @@ class Case:
         """Check tables; for use by the class methods."""
         tables = clean_tables(frames, settings)
         roads = read_roads(tables["roads"], settings)
-        _stop(road_faults(roads, tables["road_nodes"]))
+        stop(road_faults(roads, tables["road_nodes"]))
         trips, faults = read_trips(tables, roads, settings)
         grid, grid_faults = read_grid(tables, settings)
-        _stop(faults + grid_faults)
+        stop(faults + grid_faults)
         assert grid is not None
         injections, faults = read_injections(tables, grid, settings)
         stations, more = _read_stations(tables, roads, grid, settings)
         price, wrong = _read_prices(tables["prices"], settings)
-        _stop(faults + more + wrong + reach_faults(roads, trips))
+        stop(faults + more + wrong + reach_faults(roads, trips))
         assert injections is not None and stations is not None
         if len(tables["paths"]):
             paths = read_paths(tables["paths"], roads, trips)
         else:
             paths = find_paths(roads, trips, settings)
-        _stop(paths[-1])
+        stop(paths[-1])
         station_of = np.full(len(roads.nodes), -1)
         station_of[stations.road_node] = np.arange(len(stations.names))
         legs, faults = make_legs(paths, roads, trips, station_of)
-        _stop(faults)
+        stop(faults)
         assert legs is not None
-        _stop(check_demand(settings, roads, trips, legs, stations))
+        stop(check_demand(settings, roads, trips, legs, stations))
         self.__dict__.update(
             settings=settings,
             tables=tables,
@@ -182,11 +183,6 @@ class Case:
         )
 
 
-def _stop(faults: list[Fault]) -> None:
-    if faults:
-        raise DataError(faults)
-
-
 def _read_stations(tables: dict, roads: Roads, grid: Grid, settings: Settings):
     """The stations, or what is wrong with them."""
     table, faults = tables["stations"], []
@@ -200,13 +196,13 @@ def _read_stations(tables: dict, roads: Roads, grid: Grid, settings: Settings):
     for column, number, rule in rules:
         if (number < 0).any():
             lost = table.loc[number < 0, column]
-            faults.append(Fault("stations", column, rule, len(lost), lost))
+            faults.append(fault("stations", column, rule, lost))
     chargers = tables["chargers"]
     row = lookup(chargers["station_id"], names)
     if (row < 0).any():
         lost = chargers.loc[row < 0, "station_id"].unique()
         rule = "not in the table of stations"
-        faults.append(Fault("chargers", "station_id", rule, len(lost), lost))
+        faults.append(fault("chargers", "station_id", rule, lost))
     if faults:
         return None, faults
     usual = np.setdiff1d(np.arange(len(names)), row)
@@ -223,7 +219,7 @@ def _read_stations(tables: dict, roads: Roads, grid: Grid, settings: Settings):
         names=names,
         road_node=road,
         grid_node=node,
-        places=np.where(np.isnan(places), np.inf, places),
+        places=np.where(np.isnan(places), settings.transport.places, places),
         level_station=station[keep][order].astype(np.int64),
         level_kw=power[keep][order],
         idle=idle,
@@ -238,4 +234,4 @@ def _read_prices(table: pd.DataFrame, settings: Settings):
     if not len(missing):
         return price, []
     rule = "must have a row for every step of the horizon"
-    return price, [Fault("prices", "price", rule, len(missing), missing)]
+    return price, [fault("prices", "price", rule, missing)]

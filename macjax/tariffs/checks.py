@@ -16,6 +16,7 @@ import numpy as np
 
 from macjax._errors import Fault
 from macjax.tariffs._packages import require
+from macjax.tariffs.faults import fault
 from macjax.tariffs.roads import Legs, Roads, Trips
 from macjax.tariffs.settings import Settings
 
@@ -55,7 +56,7 @@ def _late(settings: Settings, trips: Trips, legs: Legs) -> list[Fault]:
     if not wrong.any():
         return []
     rule = f"EVs depart too late to arrive by instant {settings.steps - 1}"
-    return [Fault("departures", "ev", rule, int(wrong.sum()), trips.names[wrong])]
+    return [fault("departures", "ev", rule, trips.names[wrong])]
 
 
 def _out_of_range(settings, roads: Roads, trips: Trips, legs: Legs, stations):
@@ -84,7 +85,7 @@ def _out_of_range(settings, roads: Roads, trips: Trips, legs: Legs, stations):
         "every station"
     )
     lost = trips.names[~served]
-    return [Fault("trips", "destination", rule, len(lost), lost)]
+    return [fault("trips", "destination", rule, lost)]
 
 
 def _beyond_capacity(settings, roads: Roads, trips: Trips, legs: Legs) -> list[Fault]:
@@ -118,4 +119,4 @@ def _beyond_capacity(settings, roads: Roads, trips: Trips, legs: Legs) -> list[F
         f"{short.sum():.1f} EVs more depart than the roads let through within the "
         f"horizon; full: {', '.join(map(str, roads.limit_names[full][:10]))}"
     )
-    return [Fault("departures", "ev", rule, int(lost.sum()), trips.names[lost])]
+    return [fault("departures", "ev", rule, trips.names[lost])]

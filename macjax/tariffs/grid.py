@@ -25,6 +25,7 @@ import pandas as pd
 
 from macjax._errors import Fault
 from macjax.tariffs._packages import require
+from macjax.tariffs.faults import fault
 from macjax.tariffs.roads import lookup
 from macjax.tariffs.settings import PARAMETERS, Settings
 from macjax.tariffs.tables import spread
@@ -136,11 +137,11 @@ def _limit_faults(grid: Grid, factor: np.ndarray) -> list[Fault]:
     if wrong.any():
         rule = "min_pu must not be above max_pu"
         names = grid.nodes[wrong]
-        faults.append(Fault("grid_nodes", "min_pu, max_pu", rule, len(names), names))
+        faults.append(fault("grid_nodes", "min_pu, max_pu", rule, names))
     if (factor > 1).any():
         names = grid.nodes[factor > 1]
         rule = "must be at most 1"
-        faults.append(Fault("grid_nodes", "power_factor", rule, len(names), names))
+        faults.append(fault("grid_nodes", "power_factor", rule, names))
     return faults
 
 
@@ -178,12 +179,12 @@ def _orient(nodes, lines, first, second, substation: int):
     lost = np.setdiff1d(np.arange(len(nodes)), reached)
     if len(lost):
         rule = f"not connected to the substation {nodes[substation]}"
-        faults.append(Fault("lines", "to_node", rule, len(lost), nodes[lost]))
+        faults.append(fault("lines", "to_node", rule, nodes[lost]))
     loops = np.setdiff1d(numbers, line_of)
     loops = loops[~np.isin(first[loops], lost)]
     if len(loops):
         rule = "closes a loop, but the grid must be a tree; open it"
-        faults.append(Fault("lines", "line_id", rule, len(loops), names[loops]))
+        faults.append(fault("lines", "line_id", rule, names[loops]))
     return parent, line_of, faults
 
 
@@ -212,7 +213,7 @@ def read_injections(
     if (row < 0).any():
         lost = np.unique(profile.loc[row < 0, "node_id"].to_numpy(object))
         rule = "not among the nodes of the grid"
-        return None, [Fault("grid_profile", "node_id", rule, len(lost), lost)]
+        return None, [fault("grid_profile", "node_id", rule, lost)]
     factors = (settings.grid.load_factor,) + (settings.grid.renewable_factor,) * 2
     nominal, half = [], []
     if not len(profile):
@@ -230,9 +231,9 @@ def read_injections(
     if short.any():
         rule = "must have a row for every step of the horizon"
         names = grid.nodes[short]
-        return None, [Fault("grid_profile", "node_id", rule, len(names), names)]
-    tables = np.nan_to_num(np.array(nominal)), np.nan_to_num(np.array(half))
-    return Injections(*tables, _gammas(extra, grid, settings)), []
+        return None, [fault("grid_profile", "node_id", rule, names)]
+    boxes = np.nan_to_num(np.array(nominal)), np.nan_to_num(np.array(half))
+    return Injections(*boxes, _gammas(extra, grid, settings)), []
 
 
 def _gammas(extra: pd.DataFrame, grid: Grid, settings: Settings) -> np.ndarray:

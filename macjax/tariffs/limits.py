@@ -12,9 +12,9 @@ For a line (P of nominal loads and PV, h its stations) and a voltage:
     drop + X p <= V_sub - V_min - Xi_V       dual gamma- >= 0  (belongs to V >= V_min)
    -drop - X p <= V_max - V_sub - Xi_V       dual gamma+ >= 0
 
-Departure from the article: its one worst case, little wind and PV with high load, covers
-the first and the third limit only; the other two need the mirror case. gamma = 0 is the
-deterministic model, and a larger gamma can only cost more.
+Departure from the article: its one worst case, little wind and PV with high load,
+covers the first and the third limit only; the other two need the mirror case. gamma = 0
+is the deterministic model, and a larger gamma can only cost more.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ import numpy as np
 from macjax._errors import DataError, Fault, SettingsError, nearest
 from macjax.tariffs._packages import require
 from macjax.tariffs.case import Case
+from macjax.tariffs.faults import fault
 from macjax.tariffs.grid import SIGNS
 from macjax.tariffs.program import Draft
 from macjax.tariffs.roads import lookup
@@ -40,8 +41,8 @@ class Weights(NamedTuple):
 
     Arguments:
         rows: numbers of the lines or nodes, shape (limits,).
-        parts: weights of load, PV and wind, three sparse matrices (limits, nodes); those
-            of PV and wind are negative.
+        parts: weights of load, PV and wind, three sparse matrices (limits, nodes);
+            those of PV and wind are negative.
         stations: weights of the power of each station, dense (limits, stations).
     """
 
@@ -72,13 +73,15 @@ def voltage_weights(case: Case) -> Weights:
 def nominal(case: Case, weights: Weights) -> np.ndarray:
     """Flow or drop that the nominal loads cause, shape (limits, T - 1)."""
     values = case.injections.nominal_kw[:, :, :-1]
-    return sum(w @ v for w, v in zip(weights.parts, values, strict=True))
+    load, pv, wind = (w @ v for w, v in zip(weights.parts, values, strict=True))
+    return load + pv + wind
 
 
 def margin(case: Case, weights: Weights, gamma: np.ndarray) -> np.ndarray:
     """Xi of each limit, shape (limits, T - 1)."""
     half = gamma[:, :, None] * case.injections.half_kw[:, :, :-1]
-    return sum(abs(w) @ v for w, v in zip(weights.parts, half, strict=True))
+    load, pv, wind = (abs(w) @ v for w, v in zip(weights.parts, half, strict=True))
+    return load + pv + wind
 
 
 def read_gamma(case: Case, given) -> np.ndarray:
@@ -242,4 +245,4 @@ def _broken(case: Case, weights: Weights, block: str, right, broken) -> Fault:
     lost = names[weights.rows[broken.any(axis=1)]]
     column = {"voltage-": "min_pu", "voltage+": "max_pu"}.get(block, "limit_kw")
     table = "lines" if of_lines else "grid_nodes"
-    return Fault(table, column, rule, len(lost), lost)
+    return fault(table, column, rule, lost)

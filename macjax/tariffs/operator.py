@@ -29,10 +29,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from macjax._errors import SettingsError, SolutionError
+from macjax._errors import SettingsError, SolutionError, nearest
 from macjax._status import Status
+from macjax.tariffs import first_order
 from macjax.tariffs.case import Case
-from macjax.tariffs.direct import solve_direct
+from macjax.tariffs.direct import TOLERANCE, solve_direct
+from macjax.tariffs.first_order import MAX_ITERATIONS
 from macjax.tariffs.frames import long_frame, operator_frames
 from macjax.tariffs.limits import (
     line_weights,
@@ -43,10 +45,11 @@ from macjax.tariffs.limits import (
 from macjax.tariffs.solved import Solved, finish
 from macjax.tariffs.traffic import Traffic, draft_traffic
 
+METHODS = ("direct", "first_order")
 MESSAGES = {
     Status.solved: "solved to the accuracy asked for",
-    Status.infeasible: "no plan meets all limits: allow later arrivals (steps), a lower "
-    "soc_arrival, a smaller gamma, or more capacity of lines, roads or places",
+    Status.infeasible: "no plan meets all limits: allow later arrivals (steps), a "
+    "lower soc_arrival, a smaller gamma, or more capacity of lines, roads or places",
     Status.iteration_limit: "the solver used up its iterations; the case may be badly "
     "scaled: look for numbers many orders apart",
     Status.time_limit: "the solver used up its time",
@@ -106,28 +109,45 @@ class Operator:
 
 
 def solve_operator(
-    case: Case, gamma=None, *, limits: bool = True, coupled: bool = False
+    case: Case,
+    gamma=None,
+    *,
+    limits: bool = True,
+    coupled: bool = False,
+    method: str = "direct",
+    tolerance: float | None = None,
+    max_iterations: int = MAX_ITERATIONS,
+    progress=None,
 ) -> Operator:
     """Plan all EVs within the robust limits of the grid, and set the tariffs.
 
     Arguments:
         case: the case.
         gamma: share of the half-widths that is planned for: a number from 0 (nominal
-            values) to 1 (the whole box); a mapping from `load`, `pv`, `wind` to a number
-            or to a mapping from grid node to number; None takes that of the case.
+            values) to 1 (the whole box); a mapping from `load`, `pv`, `wind` to a
+            number or to a mapping from grid node to number; None takes that of the
+            case.
         limits: False leaves out all limits of lines and voltages.
         coupled: the article's objective, with beta on the sum of the aggregators'
             powers at a station; its tariffs do not decentralise the plan.
+        method: `direct` (Clarabel), or `first_order` (JAX) for networks too large for
+            a factorisation; it is less accurate, and so are its tariffs.
+        tolerance: of the method; None is 1e-9 of Clarabel's scaling, or 1e-6 relative.
+        max_iterations: of the first-order method.
+        progress: of the first-order method, called with (iterations, largest relative
+            residual) now and then.
 
     Returns:
         An `Operator`, whatever its status.
 
     Raises:
         DataError: loads and PV alone break a limit.
-        SettingsError: gamma is out of range.
+        SettingsError: gamma is out of range, or a setting unknown.
     """
     if not isinstance(case, Case):
         raise SettingsError(f"case must be a Case, not {type(case).__name__}")
+    if method not in METHODS:
+        raise SettingsError(f"unknown method {method!r}; {nearest(method, METHODS)}")
     began = time.perf_counter()
     wanted = read_gamma(case, gamma) if limits else None
     draft, traffic = draft_traffic(case)
@@ -139,8 +159,15 @@ def solve_operator(
         put_limits(draft, case, traffic, wanted)
     program = draft.program()
     built = time.perf_counter() - began
-    point = solve_direct(program)
-    solved = finish(draft, program, point)
+    if method == "direct":
+        point = solve_direct(program, TOLERANCE if tolerance is None else tolerance)
+        solved = finish(draft, program, point)
+    else:
+        accepted = first_order.TOLERANCE if tolerance is None else tolerance
+        point = first_order.solve_first_order(
+            program, accepted, max_iterations, progress
+        )
+        solved = finish(draft, program, point, accepted)
     made = _made(case, traffic, solved, wanted)
     total = time.perf_counter() - began
     seconds = {"build": built, "solve": point.seconds, "total": total}

@@ -17,6 +17,7 @@ import pandas as pd
 
 from macjax._errors import Fault
 from macjax.tariffs._packages import require
+from macjax.tariffs.faults import fault
 from macjax.tariffs.settings import Settings
 from macjax.tariffs.tables import spread
 
@@ -140,17 +141,17 @@ def road_faults(roads: Roads, table: pd.DataFrame) -> list[Fault]:
     for rows, rule in rules:
         if rows.any():
             names = roads.names[rows]
-            faults.append(Fault("roads", "from_node, to_node", rule, len(names), names))
+            faults.append(fault("roads", "from_node, to_node", rule, names))
     known = set(roads.nodes)
     listed = table["node_id"].to_numpy(object)
     stray = [node for node in listed if node not in known]
     if stray:
         rule = "no road leads to these nodes"
-        faults.append(Fault("road_nodes", "node_id", rule, len(stray), stray))
+        faults.append(fault("road_nodes", "node_id", rule, stray))
     lost = [node for node in roads.nodes if node not in set(listed)]
     if len(listed) and lost:
         rule = "roads lead to nodes that are not in the table"
-        faults.append(Fault("road_nodes", "node_id", rule, len(lost), lost))
+        faults.append(fault("road_nodes", "node_id", rule, lost))
     return faults
 
 
@@ -170,7 +171,7 @@ def read_trips(
         lost = table.loc[ends[column] < 0, column]
         if len(lost):
             rule = "no road leads to these nodes"
-            faults.append(Fault("trips", column, rule, len(lost), lost))
+            faults.append(fault("trips", column, rule, lost))
     aggregator, aggregators = pd.factorize(table["aggregator"])
     fleet = settings.fleet
     soc = table["soc_initial"].to_numpy(np.float64)
@@ -180,15 +181,13 @@ def read_trips(
     if outside.any():
         low, high = fleet.soc_min, fleet.soc_max
         rule = f"must lie between soc_min {low:g} and soc_max {high:g}"
-        faults.append(
-            Fault("trips", "soc_initial", rule, outside.sum(), names[outside])
-        )
+        faults.append(fault("trips", "soc_initial", rule, names[outside]))
     departing = tables["departures"]
     row = lookup(departing["trip_id"], names)
     if (row < 0).any():
         lost = departing.loc[row < 0, "trip_id"]
         rule = "not in the table of trips"
-        faults.append(Fault("departures", "trip_id", rule, len(lost), lost.unique()))
+        faults.append(fault("departures", "trip_id", rule, lost.unique()))
         return Trips(*[np.zeros(0)] * 7), faults
     ev = spread(departing, "ev", row, len(names), settings)
     trips = Trips(
@@ -203,7 +202,7 @@ def read_trips(
     none = ~(trips.departures > 0).any(axis=1)
     if none.any():
         rule = "no EV departs"
-        faults.append(Fault("trips", "trip_id", rule, none.sum(), names[none]))
+        faults.append(fault("trips", "trip_id", rule, names[none]))
     return trips, faults
 
 
@@ -216,7 +215,7 @@ def reach_faults(roads: Roads, trips: Trips) -> list[Fault]:
     if not cut.any():
         return []
     rule = "no chain of roads leads from the origin to another node, the destination"
-    return [Fault("trips", "destination", rule, int(cut.sum()), trips.names[cut])]
+    return [fault("trips", "destination", rule, trips.names[cut])]
 
 
 def _graph(roads: Roads):
@@ -242,7 +241,7 @@ def read_paths(
         lost = table[column].to_numpy(object)[order][numbers < 0]
         if len(lost):
             rule = "not in the table of " + ("roads" if column == "node" else "trips")
-            faults.append(Fault("paths", column, rule, len(lost), np.unique(lost)))
+            faults.append(fault("paths", column, rule, np.unique(lost)))
     if faults:
         return names, trip, path, node, faults
     begins = np.flatnonzero(np.diff(path, prepend=-1))
@@ -258,11 +257,11 @@ def read_paths(
     )
     for wrong, column, rule in rules:
         if wrong.any():
-            faults.append(Fault("paths", column, rule, wrong.sum(), names[wrong]))
+            faults.append(fault("paths", column, rule, names[wrong]))
     without = np.setdiff1d(np.arange(len(trips.names)), path_trip)
     if len(without):
         lost = trips.names[without]
-        faults.append(Fault("paths", "trip_id", "no path leads", len(lost), lost))
+        faults.append(fault("paths", "trip_id", "no path leads", lost))
     return np.asarray(names, object), path_trip, path, node, faults
 
 
@@ -312,7 +311,7 @@ def make_legs(
     if (arc < 0).any():
         pairs = roads.nodes[tail] + "-" + roads.nodes[head]
         lost = pairs[arc < 0]
-        return None, [Fault("paths", "node", "no road joins", len(lost), lost)]
+        return None, [fault("paths", "node", "no road joins", lost)]
     steps = roads.steps[arc]
     first = np.diff(path, prepend=-1) != 0
     through = np.cumsum(steps)

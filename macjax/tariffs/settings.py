@@ -35,6 +35,12 @@ def _number(default, low: float, high: float = math.inf, above: bool = False):
     return dataclasses.field(default=default, metadata=rule)
 
 
+def _count(default, low: float):
+    """The same where infinity is a value."""
+    rule = {"low": low, "high": math.inf, "above": False, "endless": True}
+    return dataclasses.field(default=default, metadata=rule)
+
+
 @dataclasses.dataclass(frozen=True)
 class Fleet:
     """What all EVs have in common; SOCs are shares of the battery.
@@ -85,10 +91,13 @@ class Transport:
             capacity; otherwise each has it.
         paths_per_trip: how many shortest paths are looked for where there is no table
             of paths.
+        places: EVs that can stand at the chargers of a station, of stations that do
+            not give it themselves; `inf` is no limit.
     """
 
     directions_share_capacity: bool = False
     paths_per_trip: int = _number(3, 1, 1000)
+    places: float = _count(math.inf, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,7 +248,8 @@ def _check_ranges(section, owner: str) -> None:
             low, high = field.metadata["low"], field.metadata["high"]
             above = field.metadata["above"]
             right = low < value <= high if above else low <= value <= high
-            if not right or not math.isfinite(value):
+            endless = field.metadata.get("endless", False)
+            if not right or not (math.isfinite(value) or endless):
                 least = f"above {low:g}" if above else f"at least {low:g}"
                 most = f" and at most {high:g}" if high < math.inf else ""
                 raise SettingsError(f"{where} must be {least}{most}, not {value!r}")

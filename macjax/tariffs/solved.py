@@ -55,14 +55,14 @@ class Solved(NamedTuple):
         numbers = self.draft.columns[block]
         full = np.zeros(self.draft.columns.size)
         full[self.program.columns] = self.point.columns
-        return full[numbers] if self.status == Status.solved else full[numbers] + np.nan
+        return full[numbers] + (0.0 if self.status == Status.solved else np.nan)
 
     def duals(self, block: str) -> np.ndarray:
         """Duals of a block of rows of `most`, NaN if there is no solution."""
         numbers = self.draft.most[block]
         full = np.zeros(self.draft.most.size)
         full[self.program.most_rows] = self.point.most
-        return full[numbers] if self.status == Status.solved else full[numbers] + np.nan
+        return full[numbers] + (0.0 if self.status == Status.solved else np.nan)
 
     @property
     def cost(self) -> float:
@@ -78,8 +78,15 @@ def objective(program: Program, columns: np.ndarray) -> float:
     return float(program.constant + linear + half)
 
 
-def finish(draft: Draft, program: Program, point: Point) -> Solved:
-    """A solved program with its residuals; they decide whether it is solved."""
+def finish(
+    draft: Draft, program: Program, point: Point, accepted: float = ACCEPTED
+) -> Solved:
+    """A solved program with its residuals; they decide whether it is solved.
+
+    Arguments:
+        draft, program, point: what was solved, and where it ended.
+        accepted: residuals and gap, as a share of the largest numbers.
+    """
     residuals = _residuals(draft, program, point)
     status = point.status
     scale = max(1.0, np.abs(program.equal_to).max(initial=0.0))
@@ -90,11 +97,11 @@ def finish(draft: Draft, program: Program, point: Point) -> Solved:
     ]
     money = max(1.0, abs(objective(program, point.columns)))
     if status == Status.solved:
-        bad = max(primal) > ACCEPTED * scale
-        bad |= residuals["reduced_cost"] > ACCEPTED * max(
+        bad = max(primal) > 2 * accepted * scale
+        bad |= residuals["reduced_cost"] > 2 * accepted * max(
             1.0, np.abs(program.linear).max(initial=0.0)
         )
-        bad |= abs(residuals["gap"]) > ACCEPTED * money
+        bad |= abs(residuals["gap"]) > 3 * accepted * money
         status = Status.stalled if not np.isfinite(money) or bad else status
     return Solved(draft, program, point, residuals, status)
 

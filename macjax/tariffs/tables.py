@@ -254,7 +254,7 @@ def _fault(name: str, column: str, rule: str, rows: np.ndarray, frame) -> Fault:
     """A fault that names rows: by their first column, or by their number."""
     numbers = np.flatnonzero(rows)
     ids = [f"row {n + 1} ({frame.iloc[n, 0]})" for n in numbers[:10]]
-    return Fault(name, column, rule, len(numbers), ids)
+    return Fault(name, column, rule, len(numbers), tuple(ids))
 
 
 def _values(name: str, column: Column, given: pd.Series, frame, faults: list):

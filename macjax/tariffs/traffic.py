@@ -8,7 +8,7 @@ the lowest SOC and b at the highest,
 so that soc_min x <= e <= soc_max x is the same as a, b >= 0. For each leg k (one arc of
 one path) at instants t = 0..T-1:
 
-    queue   q_t - q_(t-1) = in_(t-t0) - out_t        consumption c: kappa = c / (max-min)
+    queue   q_t - q_(t-1) = in_(t-t0) - out_t, consumption c, kappa = c / (max-min):
             a: in a + kappa (in a + in b),  b: in b - kappa (in a + in b)
     exits   sum over the legs of an arc of (out a + out b) <= capacity
     in      of the first leg the departures, behind an ordinary node the out of the leg
