@@ -34,7 +34,25 @@ def calibration(names: dict) -> None:
     assert shares == sorted(shares, reverse=True) and 0.2 < shares[-1] < 0.6
 
 
-CHECKS = {"01_quickstart": quickstart, "03a_calibration": calibration}
+def robust_tariffs(names: dict) -> None:
+    costs = list(names["costs"].values())
+    assert costs == sorted(costs) and costs[0] < costs[-1]
+    assert all(plan.status == "solved" for plan in names["plans"].values())
+    separable, coupled = names["gaps"].values()
+    assert separable < 0.05 and coupled > 200
+    shares = {name: frame["share"].max() for name, frame in names["sampled"].items()}
+    assert shares["robust"] == 0 and shares["deterministic"] > 0.9
+    rows = names["study"].rows
+    for _, level in rows.groupby("level"):
+        assert level.sort_values("gamma")["cost"].is_monotonic_increasing
+    assert (names["shape"]["scarce shift"] > 0).all()
+
+
+CHECKS = {
+    "01_quickstart": quickstart,
+    "03a_calibration": calibration,
+    "06_robust_tariffs": robust_tariffs,
+}
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

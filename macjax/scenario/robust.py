@@ -4,8 +4,8 @@
 
 for i among load, PV and wind with half-widths xi [kW]: whatever they do within gamma_i
 of their boxes, a load within capacity' is within capacity. Upgrades of the new scenario
-are those that the uncertainty asks for as well. The lower side needs no margin: there is
-no limit on feeding back.
+are those that the uncertainty asks for as well. The lower side needs no margin: there
+is no limit on feeding back.
 """
 
 from collections.abc import Mapping

@@ -12,8 +12,8 @@ and z = (x, y) moves to
 
 with z0 the point of the last restart and k the steps since. A restart follows when the
 fixed-point error |z - T(z)| in the metric of the method has fallen enough, and moves
-the weight towards the ratio of the dual and the primal distance travelled. Rows and columns
-are scaled first (Ruiz, then Pock and Chambolle), which gives |K| <= 1.
+the weight towards the ratio of the dual and the primal distance travelled. Rows and
+columns are scaled first (Ruiz, then Pock and Chambolle), which gives |K| <= 1.
 
 A step is two products with the sparse matrix and nothing else. It ends when, in the
 original units, with f and d the primal and the dual objective,
