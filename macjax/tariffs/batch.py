@@ -167,22 +167,28 @@ def sample_violations(
     whole = isinstance(draws, int | np.integer) and not isinstance(draws, bool)
     if not whole or draws < 1:
         raise SettingsError(f"draws must be a whole number from 1, not {draws!r}")
+    model, elements = make_model(case, station_power(case, plan))
+    if not len(elements.names):
+        return _sampled(elements, *np.zeros((3, 0)), 0, int(draws))
     with jax.enable_x64(True):
-        model, elements = make_model(case, _power_of(case, plan))
         keys = jax.random.split(jax.random.key(seed), int(draws))
         over, steps, worst, any_ = _draws(model, keys, min(BATCH, int(draws)))
         over, steps, worst = (np.asarray(a) for a in (over, steps, worst))
-    worst = np.where(over > 0, worst, 0.0)
+    return _sampled(elements, over, steps, worst, int(any_), int(draws))
+
+
+def _sampled(elements, over, steps, worst, any_: int, draws: int) -> pd.DataFrame:
+    """The frame of `sample_violations`."""
     frame = pd.DataFrame(
         {
             "element": elements.names,
             "kind": elements.kinds,
             "share": over / draws,
-            "worst": worst,
+            "worst": np.where(over > 0, worst, 0.0),
             "steps": steps / draws,
         }
     )
-    frame.attrs["share"] = int(any_) / draws
+    frame.attrs["share"] = any_ / draws
     return frame
 
 
@@ -209,7 +215,7 @@ def evaluate(case: Case, plan, scenarios: pd.DataFrame, seed: int = 0) -> pd.Dat
     """
     table, errors = _read_scenarios(scenarios)
     with jax.enable_x64(True):
-        model, elements = make_model(case, _power_of(case, plan))
+        model, elements = make_model(case, station_power(case, plan))
         shape = model.half.shape
         key = jax.random.key(seed)
         drawn = np.asarray(
@@ -223,7 +229,9 @@ def evaluate(case: Case, plan, scenarios: pd.DataFrame, seed: int = 0) -> pd.Dat
                 for k, word in enumerate(errors)
             ]
         ).reshape(len(table), *shape)
-        worst = np.asarray(_scenarios(model, table, error))
+        worst = np.zeros((len(table), 0))
+        if len(elements.names):
+            worst = np.asarray(_scenarios(model, table, error))
     found = scenarios.reset_index(drop=True).copy()
     for kind, names, value in (
         ("line", "line", "line_kw"),
@@ -262,7 +270,7 @@ def _read_scenarios(scenarios: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     return table, errors
 
 
-def _power_of(case: Case, plan) -> np.ndarray:
+def station_power(case: Case, plan) -> np.ndarray:
     """Power of the stations by step [kW] of a plan."""
     frame = plan if isinstance(plan, pd.DataFrame) else plan.powers
     power = power_table(case, frame)

@@ -4,7 +4,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -79,12 +79,12 @@ class Case:
         trips, faults = read_trips(tables, roads, settings)
         grid, grid_faults = read_grid(tables, settings)
         stop(faults + grid_faults)
-        assert grid is not None
-        injections, faults = read_injections(tables, grid, settings)
-        stations, more = _read_stations(tables, roads, grid, settings)
+        tree = cast(Grid, grid)
+        injections, faults = read_injections(tables, tree, settings)
+        stations, more = _read_stations(tables, roads, tree, settings)
         price, wrong = _read_prices(tables["prices"], settings)
         stop(faults + more + wrong + reach_faults(roads, trips))
-        assert injections is not None and stations is not None
+        stations = cast(Stations, stations)
         if len(tables["paths"]):
             paths = read_paths(tables["paths"], roads, trips)
         else:
@@ -94,8 +94,7 @@ class Case:
         station_of[stations.road_node] = np.arange(len(stations.names))
         legs, faults = make_legs(paths, roads, trips, station_of)
         stop(faults)
-        assert legs is not None
-        stop(check_demand(settings, roads, trips, legs, stations))
+        stop(check_demand(settings, roads, trips, cast(Legs, legs), stations))
         self.__dict__.update(
             settings=settings,
             tables=tables,
@@ -103,7 +102,7 @@ class Case:
             trips=trips,
             legs=legs,
             stations=stations,
-            grid=grid,
+            grid=tree,
             injections=injections,
             price=price,
             _frames=dict(frames),

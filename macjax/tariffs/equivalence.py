@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from macjax.tariffs.aggregators import Aggregators
-from macjax.tariffs.batch import _power_of, make_model, sample_violations
+from macjax.tariffs.batch import make_model, sample_violations, station_power
 from macjax.tariffs.case import Case
 from macjax.tariffs.operator import Operator, solve_operator
 
@@ -78,7 +78,7 @@ def equivalence(
 
 def _violations(case: Case, plan, draws: int, seed: int) -> dict[str, pd.DataFrame]:
     """element, kind, share, worst under each kind of uncertainty."""
-    model, elements = make_model(case, _power_of(case, plan))
+    model, elements = make_model(case, station_power(case, plan))
     value = model.stations + np.einsum("sku,sut->kt", model.parts, model.nominal)
     excess = np.maximum(value - model.high, model.low - value)
     found = {}

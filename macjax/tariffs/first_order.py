@@ -214,7 +214,8 @@ def _distance(data: Data, dx, dy, weight):
 def _step(data: Data, state: State) -> State:
     """One reflected Halpern step."""
     x, y = _map(data, state.x, state.y, state.weight)
-    share = (state.since + 1.0) / (state.since + 2.0)
+    since = state.since.astype(state.x.dtype)
+    share = (since + 1.0) / (since + 2.0)
     return state._replace(
         x=share * (2.0 * x - state.x) + (1.0 - share) * state.anchor_x,
         y=share * (2.0 * y - state.y) + (1.0 - share) * state.anchor_y,
@@ -230,7 +231,8 @@ def _maybe_restart(data: Data, state: State) -> State:
     begin = state.error_start
     wanted = error <= SUFFICIENT * begin
     wanted |= (error <= NECESSARY * begin) & (error > state.error_last)
-    wanted |= state.since >= ARTIFICIAL * state.total
+    total = state.total.astype(state.x.dtype)
+    wanted |= state.since.astype(state.x.dtype) >= ARTIFICIAL * total
     dx = jnp.linalg.norm(x - state.anchor_x)
     dy = jnp.linalg.norm(y - state.anchor_y)
     usable = (dx > 1e-10) & (dy > 1e-10)

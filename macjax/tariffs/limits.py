@@ -143,8 +143,8 @@ def put_limits(draft: Draft, case: Case, traffic, gamma: np.ndarray) -> None:
     """
     faults: list[Fault] = []
     grid, sub = case.grid, case.settings.grid.substation_pu
-    flows, sags = _tree(draft, case, traffic)
     lines, nodes = line_weights(case), voltage_weights(case)
+    flows, sags = _tree(draft, case, traffic, len(nodes.rows) > 0)
     limit = grid.limit_kw[lines.rows]
     rights = {"line+": limit, "line-": limit}
     _put(draft, case, traffic, gamma, lines, (LINE_BLOCKS, rights, flows, 1.0), faults)
@@ -166,7 +166,9 @@ def put_limits(draft: Draft, case: Case, traffic, gamma: np.ndarray) -> None:
         raise DataError(faults, title="limits that cannot hold")
 
 
-def _tree(draft: Draft, case: Case, traffic) -> tuple[np.ndarray, np.ndarray]:
+def _tree(
+    draft: Draft, case: Case, traffic, with_sags: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Columns of the flows of lines and of the sags of nodes, -1 where there are none.
 
     Arrays of shape (lines, T - 1) and (nodes, T - 1). Nodes behind which there is no
@@ -181,7 +183,6 @@ def _tree(draft: Draft, case: Case, traffic) -> tuple[np.ndarray, np.ndarray]:
         return flow, sag
     always = np.ones((len(carrying), shape[1]), bool)
     flow[carrying] = draft.column("flow", always, free=True)
-    sag[grid.child[carrying]] = draft.column("sag", always, free=True)
     line_of = np.full(len(grid.nodes), -1)
     line_of[grid.child] = np.arange(len(grid.lines))
     child = grid.child[carrying]
@@ -195,6 +196,9 @@ def _tree(draft: Draft, case: Case, traffic) -> tuple[np.ndarray, np.ndarray]:
     own = np.flatnonzero((line_of[at] >= 0) & used.any(axis=1))
     power = draft.columns["power"][own, :-1]
     draft.equal.put(rows[number[line_of[at[own]]]], power, -1.0)
+    if not with_sags:
+        return flow, sag
+    sag[child] = draft.column("sag", always, free=True)
     ohm = case.tables["lines"]["r_ohm"].to_numpy(np.float64)[carrying, None]
     rows = draft.row("equal", "sag", np.zeros(always.shape))
     draft.equal.put(rows, sag[child], 1.0)

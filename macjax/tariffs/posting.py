@@ -58,13 +58,14 @@ def posted_prices(
     tariff[:-1, :-1] = table.reshape(-1, case.intervals)
     starts = scenario.slot_starts
     weights = _by_time(case, starts) if match == "time" else _by_hour(case, starts)
+    local = starts.tz_convert(scenario.timezone)
     price = scenario.slot_hours * (case.price + tariff[row]) @ weights.T
     return pd.DataFrame(
         {
             "feeder_id": scenario.feeders["feeder_id"]
             .repeat(len(starts))
             .reset_index(drop=True),
-            "time": np.tile(starts.tz_convert(scenario.timezone), len(ids)),
+            "time": local[np.tile(np.arange(len(starts)), len(ids))],
             "price": price.ravel(),
         }
     )

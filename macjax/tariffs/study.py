@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from macjax._errors import SettingsError
+from macjax._errors import DataError, SettingsError
 from macjax.tariffs.batch import sample_violations
 from macjax.tariffs.case import Case
 from macjax.tariffs.operator import Operator, solve_operator
@@ -145,7 +145,13 @@ def _tried(case: Case, tried: dict, costs, tariffs) -> dict:
     for word, gamma, cost in zip(
         ("deterministic", "robust"), (0.0, 1.0), costs, strict=True
     ):
-        found = solve_operator(changed, gamma=gamma)
+        try:
+            found = solve_operator(changed, gamma=gamma)
+        except DataError:
+            # Loads alone exceed a limit: no plan either
+            row[f"{word}_status"], row[f"{word}_cost"] = "infeasible", np.nan
+            parts.append(np.inf)
+            continue
         row[f"{word}_status"], row[f"{word}_cost"] = str(found.status), found.cost
         parts.append(abs(found.cost / cost - 1.0))
         if tariffs is not None:
@@ -160,10 +166,10 @@ def _tried(case: Case, tried: dict, costs, tariffs) -> dict:
 def published_hours(operator: Operator, tariffs: pd.DataFrame) -> np.ndarray:
     """An operator's tariffs at the stations and hours of a published table.
 
-    Means over the days of the horizon, shape (rows of the table,) [currency/kWh].
+    Those of the first day of the horizon, shape (rows of the table,) [currency/kWh].
     """
     own = operator.tariffs
     hour = own["time"].dt.hour.rename("hour")
-    mean = own.groupby(["station", hour])["tariff"].mean()
+    first = own.groupby(["station", hour])["tariff"].first()
     keys = pd.MultiIndex.from_frame(tariffs[["station", "hour"]])
-    return mean.reindex(keys).to_numpy(np.float64)
+    return first.reindex(keys).to_numpy(np.float64)

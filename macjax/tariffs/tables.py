@@ -188,7 +188,7 @@ def _read(path: Path, table: Table) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
     ids = {column.name: str for column in table.columns if column.kind == "id"}
-    return pd.read_csv(path, dtype=ids, float_precision="round_trip")
+    return pd.read_csv(path, dtype=ids)
 
 
 def clean_tables(

@@ -20,8 +20,8 @@ def compared(case, gamma, kw: float, price: float, **settings):
 
 
 def test_small_cases():
-    compared(town(lines=limits(sm=80, mf=76)), 0.5, kw=0.5, price=2e-3)
-    low = nodes(min_pu=[np.nan, np.nan, 0.89, 0.9], max_pu=1.1)
+    compared(town(lines=limits(sm=76, mf=80)), 0.5, kw=0.5, price=2e-3)
+    low = nodes(min_pu=[np.nan, np.nan, 0.87, 0.88], max_pu=1.1)
     compared(town(grid_nodes=low), 0.5, kw=0.5, price=5e-3)
 
 

@@ -13,7 +13,7 @@ PUBLISHED = pd.read_csv(CONFIGS / "tariff_case" / "published_tariffs.csv")
 def test_study_of_gamma_and_level():
     told = []
     study = tariffs.gamma_study(
-        town(lines=limits(sm=85, mf=80)),
+        town(lines=limits(sm=100, mf=95)),
         gammas=(0, 0.5, 1),
         levels=(0.05, 0.2),
         draws=200,
