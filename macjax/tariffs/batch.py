@@ -9,7 +9,7 @@ plan is only evaluated, not solved again. All is float64.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -87,7 +87,7 @@ def make_model(case: Case, power: np.ndarray) -> tuple[Model, Elements]:
         for a, b in zip(lines.parts, nodes.parts, strict=True)
     ]
     slack = VOLTAGE_COUNTS + np.zeros(len(nodes.rows))
-    model = Model(
+    arrays: dict[str, Any] = dict(
         parts=np.array(dense),
         nominal=loads.nominal_kw[:, some, :-1],
         half=loads.half_kw[:, some, :-1],
@@ -97,6 +97,7 @@ def make_model(case: Case, power: np.ndarray) -> tuple[Model, Elements]:
         spare=np.concatenate([margin(case, w, whole) for w in (lines, nodes)]),
         counts=np.concatenate([LINE_COUNTS * limit, slack])[:, None],
     )
+    model = Model(**arrays)
     names = np.concatenate([grid.lines[lines.rows], grid.nodes[nodes.rows]])
     kinds = np.repeat(["line", "node"], [len(lines.rows), len(nodes.rows)])
     return model, Elements(names, kinds.astype(object))
@@ -169,7 +170,8 @@ def sample_violations(
         raise SettingsError(f"draws must be a whole number from 1, not {draws!r}")
     model, elements = make_model(case, station_power(case, plan))
     if not len(elements.names):
-        return _sampled(elements, *np.zeros((3, 0)), 0, int(draws))
+        none = np.zeros(0)
+        return _sampled(elements, none, none, none, 0, int(draws))
     with jax.enable_x64(True):
         keys = jax.random.split(jax.random.key(seed), int(draws))
         over, steps, worst, any_ = _draws(model, keys, min(BATCH, int(draws)))

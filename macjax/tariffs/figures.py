@@ -154,7 +154,7 @@ def line_loads(case: Case, plans: Mapping, line: str, ax=None):
             ax.fill_between(
                 mine["time"], *edges, step="post", color=colour, alpha=0.25, lw=0
             )
-    limit = case.grid.limit_kw[row]
+    limit = float(case.grid.limit_kw[row])
     if not np.isnan(limit):
         ax.axhline(limit, color=BLACK, lw=1.2)
     ax.set_ylabel("kW")

@@ -156,7 +156,7 @@ def scaled(program: Program) -> Data:
     order = np.lexsort((columns, rows))
     rows, columns = rows[order], columns[order]
     values = row_scale[rows] * matrix.data[order] * column_scale[columns]
-    return Data(
+    arrays: dict[str, Any] = dict(
         rows=rows,
         columns=columns,
         values=values,
@@ -169,7 +169,8 @@ def scaled(program: Program) -> Data:
         row_scale=row_scale,
         column_scale=column_scale,
         constant=np.asarray(program.constant),
-    )  # type: ignore[arg-type]
+    )
+    return Data(**arrays)
 
 
 def start(data: Data) -> State:
