@@ -47,32 +47,17 @@ def robust_headroom(scenario: Scenario, uncertainty: pd.DataFrame, gamma) -> Sce
         raise SettingsError(f"uncertainty must be a frame of half-widths, not {kind}")
     share = _shares(gamma)
     checked = scenario._checked
-    cells, spare = _margin(uncertainty, scenario, share)
-    feeders, own = len(checked.tables["feeders"]), checked.links.profile
-    table = checked.tables["feeder_profile"]
-    if own.by_hour and cells == HOURS:
-        rows = table.assign(
-            capacity_kw=table["capacity_kw"] - spare[own.feeder, own.cell]
-        )
-        links = checked.links
+    by_hour, spare = _margin(uncertainty, scenario, share)
+    own, table = checked.links.profile, checked.tables["feeder_profile"]
+    if own.by_hour and by_hour:
+        lower = table["capacity_kw"] - spare[own.feeder, own.cell]
+        rows, links = table.assign(capacity_kw=lower), checked.links
     else:
-        full = spare
-        if cells == HOURS:
+        if by_hour:
             local = scenario.slot_starts.tz_convert(scenario.timezone)
-            full = spare[:, local.hour.to_numpy()]
-        capacity, base = scenario.capacity_base()
-        feeder = np.repeat(np.arange(feeders, dtype=np.int32), scenario.slots)
-        slot = np.tile(np.arange(scenario.slots), feeders)
-        ids = checked.tables["feeders"]["feeder_id"]
-        rows = pd.DataFrame(
-            {
-                "feeder_id": ids.take(feeder).reset_index(drop=True),
-                "time": scenario.slot_starts.take(slot),
-                "capacity_kw": (capacity - full).ravel(),
-                "base_kw": base.ravel(),
-            }
-        )
-        links = checked.links._replace(profile=ProfileCells(False, feeder, slot))
+            spare = spare[:, local.hour.to_numpy()]
+        rows, place = _by_time(scenario, spare)
+        links = checked.links._replace(profile=place)
     note = (
         f"robust_headroom: capacities are lowered by {spare.mean():.4g} kW on average "
         f"and by {spare.max():.4g} kW at most"
@@ -83,6 +68,26 @@ def robust_headroom(scenario: Scenario, uncertainty: pd.DataFrame, gamma) -> Sce
         notes=[*checked.notes, note],
     )
     return Scenario(new, scenario.vehicle_to_grid)
+
+
+def _by_time(
+    scenario: Scenario, spare: np.ndarray
+) -> tuple[pd.DataFrame, ProfileCells]:
+    """The profile by time with lower capacities, and the place of its rows."""
+    feeders, slots = spare.shape
+    capacity, base = scenario.capacity_base()
+    feeder = np.repeat(np.arange(feeders, dtype=np.int32), slots)
+    slot = np.tile(np.arange(slots), feeders)
+    ids = scenario.feeders["feeder_id"]
+    rows = pd.DataFrame(
+        {
+            "feeder_id": ids.take(feeder).reset_index(drop=True),
+            "time": scenario.slot_starts.take(slot),
+            "capacity_kw": (capacity - spare).ravel(),
+            "base_kw": base.ravel(),
+        }
+    )
+    return rows, ProfileCells(False, feeder, slot)
 
 
 def _shares(gamma) -> dict[str, float]:
@@ -100,7 +105,7 @@ def _shares(gamma) -> dict[str, float]:
 
 
 def _margin(frame: pd.DataFrame, scenario: Scenario, share: Mapping):
-    """Number of cells of a feeder, and Xi by feeder and slot or hour, (f, cells)."""
+    """Whether the frame is by hour, and Xi by feeder and slot or hour, (f, cells)."""
     given = [column for column in PARAMETERS.values() if column in frame.columns]
     faults = []
     if not given:
@@ -148,7 +153,7 @@ def _margin(frame: pd.DataFrame, scenario: Scenario, share: Mapping):
     _stop(faults)
     table = np.zeros((feeders, count))
     table[feeder, cell] = values
-    return count, table
+    return "hour" in frame.columns, table
 
 
 def _cells(frame: pd.DataFrame, scenario: Scenario, faults: list) -> tuple:

@@ -34,7 +34,7 @@ from macjax._status import Status
 from macjax.tariffs import first_order
 from macjax.tariffs.case import Case
 from macjax.tariffs.direct import TOLERANCE, solve_direct
-from macjax.tariffs.first_order import MAX_ITERATIONS
+from macjax.tariffs.first_order import MAX_ITERATIONS, solve_first_order
 from macjax.tariffs.frames import long_frame, operator_frames
 from macjax.tariffs.limits import (
     line_weights,
@@ -123,10 +123,9 @@ def solve_operator(
 
     Arguments:
         case: the case.
-        gamma: share of the half-widths that is planned for: a number from 0 (nominal
-            values) to 1 (the whole box); a mapping from `load`, `pv`, `wind` to a
-            number or to a mapping from grid node to number; None takes that of the
-            case.
+        gamma: share of the half-widths planned for: a number from 0 (nominal values)
+            to 1 (the whole box); a mapping from `load`, `pv`, `wind` to a number or to
+            a mapping from grid node to number; None takes that of the case.
         limits: False leaves out all limits of lines and voltages.
         coupled: the article's objective, with beta on the sum of the aggregators'
             powers at a station; its tariffs do not decentralise the plan.
@@ -138,11 +137,8 @@ def solve_operator(
             residual) now and then.
 
     Returns:
-        An `Operator`, whatever its status.
-
-    Raises:
-        DataError: loads and PV alone break a limit.
-        SettingsError: gamma is out of range, or a setting unknown.
+        An `Operator`, whatever its status. Raises DataError where loads and PV alone
+        break a limit, SettingsError for a gamma out of range or an unknown method.
     """
     if not isinstance(case, Case):
         raise SettingsError(f"case must be a Case, not {type(case).__name__}")
@@ -163,14 +159,12 @@ def solve_operator(
         point = solve_direct(program, TOLERANCE if tolerance is None else tolerance)
         solved = finish(draft, program, point)
     else:
-        accepted = first_order.TOLERANCE if tolerance is None else tolerance
-        point = first_order.solve_first_order(
-            program, accepted, max_iterations, progress
-        )
-        solved = finish(draft, program, point, accepted)
+        bound = first_order.TOLERANCE if tolerance is None else tolerance
+        point = solve_first_order(program, bound, max_iterations, progress)
+        solved = finish(draft, program, point, bound)
     made = _made(case, traffic, solved, wanted)
-    total = time.perf_counter() - began
-    seconds = {"build": built, "solve": point.seconds, "total": total}
+    seconds = {"build": built, "solve": point.seconds}
+    seconds["total"] = time.perf_counter() - began
     return dataclasses.replace(made, seconds=seconds)
 
 

@@ -61,9 +61,7 @@ def grid_from_pandapower(
     Raises:
         DataError, SettingsError: the net cannot be read or has no external grid.
     """
-    for name, value in (("power_factor", power_factor), ("loading", loading)):
-        if not 0 < value <= 1:
-            raise SettingsError(f"{name} must be above 0 and at most 1, not {value!r}")
+    _check_shares(power_factor=power_factor, loading=loading)
     findings = Findings("wrong pandapower net", "error")
     tables = read_net(net, findings)
     wires = read_wires(tables)
@@ -92,12 +90,9 @@ def grid_from_pandapower(
     what = "buses are not connected to the external grid"
     findings.note(tables.name, "bus", what, "left out", (), len(lost), lost)
     lines = lines[fed[lines["from"]]]
-    first = pd.Series(wires.numbers.astype(str)).groupby(node).first()
-    label = first.reindex(range(node.max() + 1)).to_numpy(object)
-    lines["from_node"], lines["to_node"] = (
-        label[lines.pop("from")],
-        label[lines.pop("to")],
-    )
+    label = _labels(wires, node)
+    for end in ("from", "to"):
+        lines[f"{end}_node"] = label[lines.pop(end)]
     return GridTables(
         lines=lines.reset_index(drop=True),
         grid_nodes=_nodes(tables, wires, node, label, fed, power_factor),
@@ -105,6 +100,18 @@ def grid_from_pandapower(
         settings={"substation": str(label[node[bus[0]]]), "nominal_kv": nominal_kv},
         report=findings.report(),
     )
+
+
+def _check_shares(**shares: float) -> None:
+    for name, value in shares.items():
+        if not 0 < value <= 1:
+            raise SettingsError(f"{name} must be above 0 and at most 1, not {value!r}")
+
+
+def _labels(wires: Wires, node: np.ndarray) -> np.ndarray:
+    """Id of each node: the number of the first bus that it joins."""
+    first = pd.Series(wires.numbers.astype(str)).groupby(node).first()
+    return first.reindex(range(node.max() + 1)).to_numpy(object)
 
 
 def _lines(net: Net, wires: Wires, kv: np.ndarray, nominal_kv: float) -> pd.DataFrame:
