@@ -138,7 +138,7 @@ def toll_frame(case: Case, traffic: Traffic, solved: Solved) -> pd.DataFrame:
         frame = long_frame("element", names[chosen], case.times, toll=toll)
         frame.insert(1, "kind", kind)
         parts.append(frame)
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
 
 
 def _station_frame(case: Case, traffic: Traffic, solved: Solved) -> pd.DataFrame:

@@ -74,10 +74,8 @@ def grid_from_pandapower(
     if nominal_kv is None:
         values, counts = np.unique(kv[begin] if len(begin) else kv, return_counts=True)
         nominal_kv = float(values[counts.argmax()])
-    lines = pd.concat(
-        [_lines(tables, wires, kv, nominal_kv), _trafos(tables, wires, nominal_kv)],
-        ignore_index=True,
-    )
+    parts = _lines(tables, wires, kv, nominal_kv), _trafos(tables, wires, nominal_kv)
+    lines = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
     lines["limit_kw"] = 1e3 * lines.pop("mva") * power_factor * loading
     bus = wires.bus_of(tables["ext_grid"], "bus")
     bus = bus[bus >= 0]
