@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from macjax import regions as regions
     from macjax import studies as studies
     from macjax import synthetic as synthetic
+    from macjax import tariffs as tariffs
     from macjax._program import use_all_cores as use_all_cores
     from macjax.certificate import Certificate as Certificate
     from macjax.certificate import certify as certify
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from macjax.results import Solution as Solution
     from macjax.results import compare as compare
     from macjax.scenario import Scenario as Scenario
+    from macjax.scenario import robust_headroom as robust_headroom
     from macjax.studies import study as study
     from macjax.studies import sweep as sweep
 
@@ -70,6 +72,7 @@ _HOMES = {
     "regions": None,
     "studies": None,
     "synthetic": None,
+    "tariffs": None,
     "use_all_cores": "_program",
     "Certificate": "certificate",
     "certify": "certificate",
@@ -92,6 +95,7 @@ _HOMES = {
     "compare": "results",
     "Scenario": "scenario",
     "study": "studies",
+    "robust_headroom": "scenario",
     "sweep": "studies",
 }
 __all__ = [
@@ -134,11 +138,13 @@ __all__ = [
     "read_part",
     "regions",
     "resume",
+    "robust_headroom",
     "solve",
     "studies",
     "study",
     "sweep",
     "synthetic",
+    "tariffs",
     "use_all_cores",
 ]
 
