@@ -136,8 +136,7 @@ ax.grid(color="0.9")
 # purpose.
 
 # %%
-fleet = macjax.synthetic.fleet(250, kind="hard", seed=0)
-in_chunks = macjax.solve(fleet, gap=1e-2, device_memory=0.002, progress=False)
+in_chunks = macjax.solve(fleet, gap=0.05, device_memory=0.006, progress=False)
 print(
     in_chunks.settings["in_chunks"], in_chunks.settings["device_bytes"] / 2**20, "MiB"
 )

@@ -7,6 +7,7 @@ zone of the scenario. Each variable says its unit in `attrs["units"]`.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,7 +78,7 @@ def to_netcdf(solution, path: str | os.PathLike, vehicles=None) -> Path:
     path = Path(path)
     if path.suffix != ".nc":
         raise SettingsError(f"path must end in .nc, not '{path.name}'")
-    dataset = to_xarray(solution, vehicles)
+    dataset: Any = to_xarray(solution, vehicles)
     engines = require_xarray().backends.list_engines()
     engine = next((e for e in ("netcdf4", "h5netcdf", "scipy") if e in engines), None)
     if engine is None:
@@ -98,10 +99,11 @@ def to_netcdf(solution, path: str | os.PathLike, vehicles=None) -> Path:
     return path
 
 
-def require_xarray():
+def require_xarray() -> Any:
     """The xarray package, or an error that names the extra to install."""
     try:
         import xarray
+        import xarray.backends
     except ImportError as error:
         raise MacjaxError(
             "this needs xarray, which is not installed: pip install 'macjax[xarray]'"

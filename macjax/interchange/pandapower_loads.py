@@ -85,9 +85,9 @@ class PandapowerLoads:
             pandapower, of the extra `pandapower`.
         """
         try:
-            import pandapower
-            from pandapower.control import ConstControl
-            from pandapower.timeseries import DFData
+            import pandapower  # type: ignore[import-not-found]
+            from pandapower.control import ConstControl  # type: ignore
+            from pandapower.timeseries import DFData  # type: ignore
         except ImportError as error:
             raise MacjaxError(
                 "this needs pandapower, which is not installed: "
