@@ -65,6 +65,7 @@ def test_programs_run(page, tmp_path):
     """All blocks of a page are one program, from top to bottom."""
     given = blocks(page)
     code = "\n".join(code for needs, code in given if not needs or find_spec(needs))
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
     program = [sys.executable, "-W", "error", "-c", code]
     subprocess.run(program, cwd=tmp_path, env=environment, timeout=1100, check=True)

@@ -44,7 +44,7 @@ class Exchange:
             feasible schedule: of ADMM's last one, of the averaged answers), lower_bound
             (of the posted prices), gap, best_objective, best_bound; then messages_down,
             messages_up, bytes_down, bytes_up, all since the start.
-        vehicles: vehicles that take part, weights counted.
+        vehicles: how many take part, weights counted.
         label: protocol and optimiser, for tables and figures.
     """
 
@@ -119,7 +119,7 @@ def exchange(
         optimiser: of the price ascent: "sgd" or "adam", with a step that falls with the
             root of the round, or an `optax.GradientTransformation` of prices over the
             usual price of the feeder (its upgrade cost, with the default objective).
-        step: of "sgd" or "adam" in the first round, in such prices; None is 0.3 and
+        step: length of the first of "sgd" or "adam", in such prices; None is 0.3 and
             0.03.
         averaging: of the answers in the price ascent: "linear", "uniform" or "last".
         time_limit: most seconds, compiling included.

@@ -39,7 +39,7 @@ class Aggregators:
         costs: aggregator, status, cost (without tariffs and tolls), tariffs, tolls
             (paid; negative: received) [currency].
         powers: aggregator, station, time, kw.
-        residuals: by aggregator, as of the operator.
+        residuals: by aggregator, as of the operator [kW, kWh, ...].
     """
 
     status: Status

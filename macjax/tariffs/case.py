@@ -54,6 +54,9 @@ class Stations(NamedTuple):
 class Case:
     """A checked case; made by `Case.read` or `Case.from_frames`, and never changed.
 
+    Arguments:
+        settings, frames: as `Case.from_frames` takes them.
+
     Attributes:
         settings: the numbers that are no tables, `Settings`.
         tables: the cleaned tables by name; not to be changed.

@@ -51,7 +51,7 @@ def equivalence(
     Arguments:
         case: the case.
         operator, aggregators: solved on it.
-        draws: from the boxes.
+        draws: how many from the boxes.
         seed: of the draws.
 
     Raises:

@@ -74,8 +74,8 @@ class Operator:
             in the pool), time, toll [currency]; of what several aggregators share.
         stations: station, time, waiting, charging [EV].
         queues: arc, time, queue, out [EV].
-        residuals: largest deviations, recomputed in original units, by `solved`.
-        iterations: of the solver.
+        residuals: largest deviations [kW, kWh, ...], recomputed in original units, by `solved`.
+        iterations: how many the solver did.
         seconds: of building (`build`), solving (`solve`) and all (`total`).
     """
 
@@ -132,7 +132,7 @@ def solve_operator(
         method: `direct` (Clarabel), or `first_order` (JAX) for networks too large for
             a factorisation; it is less accurate, and so are its tariffs.
         tolerance: of the method; None is 1e-9 of Clarabel's scaling, or 1e-6 relative.
-        max_iterations: of the first-order method.
+        max_iterations: most of the first-order method.
         progress: of the first-order method, called with (iterations, largest relative
             residual) now and then.
 
