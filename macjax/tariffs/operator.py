@@ -74,7 +74,8 @@ class Operator:
             in the pool), time, toll [currency]; of what several aggregators share.
         stations: station, time, waiting, charging [EV].
         queues: arc, time, queue, out [EV].
-        residuals: largest deviations [kW, kWh, ...], recomputed in original units, by `solved`.
+        residuals: largest deviations [kW, kWh, ...], recomputed in original units, by
+            `solved`.
         iterations: how many the solver did.
         seconds: of building (`build`), solving (`solve`) and all (`total`).
     """
