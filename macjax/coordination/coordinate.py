@@ -1,0 +1,206 @@
+"""Decentralised coordination of charging by prices."""
+
+import dataclasses
+import math
+import numbers
+import sys
+from typing import Any
+
+import jax
+import numpy as np
+
+from macjax._errors import SettingsError
+from macjax.coordination.contraction import Contraction
+from macjax.coordination.fixed_point import fixed_point
+from macjax.coordination.iteration import Market, Rule, State, begin, programs
+from macjax.coordination.population import populate
+from macjax.coordination.problem import PriceProblem, check_step
+from macjax.coordination.run import PriceRun, history_of
+
+DTYPES = {"float32": np.float32, "float64": np.float64}
+CELLS_AT_ONCE = 2e8  # EVs x slots x iterations between two looks at the run
+LEAST_STEP = 2.0**-10  # of a safeguarded step where no step is guaranteed
+
+
+def coordinate(
+    problem: PriceProblem,
+    step: float | None = None,
+    *,
+    tolerance: float = 1e-6,
+    initial_price=None,
+    max_iterations: int = 1000,
+    dtype=None,
+    progress=None,
+) -> PriceRun:
+    """Prices move until they reproduce themselves; the EVs only answer them.
+
+    p+ = p + eta (c'(d + sum_n u_n(p)) - p), see `iteration`; the fixed point is the
+    social optimum of `PriceProblem`.
+
+    Arguments:
+        problem: EVs, other demand, cost of generation.
+        step: eta in (0, 2); None takes 2 / (2 + L) where marginal cost is affine, and
+            else a step that starts like that and is halved where the price does not
+            come nearer, down to one that is guaranteed (`problem.contraction()`).
+        tolerance: the run has converged when ||p+ - p||_1 / step is at most this
+            [currency/kWh].
+        initial_price: a number, or one for each slot [currency/kWh]; None is the
+            marginal cost of the base demand.
+        max_iterations: after so many the run ends with `converged=False`.
+        dtype: "float64" or "float32" for the EVs; prices and sums are float64. None is
+            float64 on a CPU and float32 on a GPU.
+        progress: True tells what is known before the run, and how it goes, on stderr; a
+            callable takes a dict with iteration, residual and step.
+
+    Raises:
+        SettingsError: a setting that is not one of these.
+    """
+    settings = check_settings(
+        problem, step, tolerance, initial_price, max_iterations, dtype
+    )
+    tell = _teller(progress)
+    known = problem.contraction(step, settings.price, settings.tolerance)
+    tell(str(known))
+    with jax.enable_x64(True):
+        market = market_of(problem, settings.dtype)
+        state = _iterate(problem, market, settings, known, tell)
+        return _result(problem, market, state, known, settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What `coordinate` was asked for; see there."""
+
+    step: float | None
+    tolerance: float
+    price: np.ndarray
+    max_iterations: int
+    dtype: Any
+
+
+def check_settings(
+    problem, step, tolerance, initial_price, max_iterations, dtype
+) -> Settings:
+    """`Settings`, or a SettingsError that says what is accepted."""
+    if not isinstance(problem, PriceProblem):
+        raise SettingsError(
+            f"problem must be a PriceProblem, not {type(problem).__name__}"
+        )
+    check_step(step)
+    if not _is_number(tolerance) or not 0 < tolerance < math.inf:
+        raise SettingsError(f"tolerance must be a number > 0, not {tolerance!r}")
+    whole = isinstance(max_iterations, numbers.Integral)
+    if not whole or isinstance(max_iterations, bool) or max_iterations < 1:
+        raise SettingsError(
+            "max_iterations must be a whole number of at least 1, "
+            f"not {max_iterations!r}"
+        )
+    if dtype is None:
+        dtype = "float64" if jax.default_backend() == "cpu" else "float32"
+    name = getattr(dtype, "__name__", None) or str(dtype)
+    if name not in DTYPES:
+        raise SettingsError(f"dtype must be float32 or float64, not {dtype!r}")
+    return Settings(
+        step,
+        float(tolerance),
+        problem.first_price(initial_price),
+        int(max_iterations),
+        DTYPES[name],
+    )
+
+
+def market_of(problem: PriceProblem, dtype, lanes: int | None = None) -> Market:
+    """The arrays of a problem, on the device."""
+    people = populate(problem.takers, problem.slots, problem.slot_hours, dtype, lanes)
+    return jax.device_put(Market(people, problem.base_demand_kw, problem.cost))
+
+
+def rule_of(problem: PriceProblem, known: Contraction, settings: Settings) -> Rule:
+    """Steps and tolerance of the iteration."""
+    step = least = known.step
+    if settings.step is None and not known.affine:
+        with jax.enable_x64(True):
+            bend = np.asarray(problem.cost.curvature(problem.base_demand_kw))  # type: ignore[union-attr]
+        step = 2 / (2 + float(bend.max()) * known.answer_lipschitz)
+        least = max(min(step, known.best_step), LEAST_STEP)
+        step = max(step, least)
+    return Rule(np.float64(step), np.float64(least), np.float64(settings.tolerance))  # type: ignore[arg-type]
+
+
+def _iterate(problem, market, settings, known, tell) -> State:
+    """The iteration, in parts short enough to tell how it goes and to be stopped."""
+    rule = rule_of(problem, known, settings)
+    rows = settings.max_iterations + 1
+    state = begin(market.population, settings.price, rule, rows)
+    cells = problem.takers.classes * problem.slots
+    part = max(1, min(settings.max_iterations, int(CELLS_AT_ONCE / cells)))
+    while not state.done and state.iteration < settings.max_iterations:
+        until = min(int(state.iteration) + part, settings.max_iterations)
+        state = programs()["iterate"](market, rule, state, np.int32(until))
+        k = int(state.iteration)
+        size = float(state.trace.change[k] / state.trace.step[k])
+        tell({"iteration": k, "residual": size, "step": float(state.step)})
+    return state
+
+
+def _result(problem, market, state, known, settings) -> PriceRun:
+    """The run from the state in which it ended."""
+    state, found, support = programs()["last_row"](market, state)
+    bound = programs()["lower_bound"](market, found, support)
+    rows = int(state.iteration) + 1
+    trace = {k: np.asarray(v)[:rows] for k, v in vars(state.trace).items()}
+    price = trace["price"][-1]
+    target, residual = np.full_like(price, np.nan), math.nan
+    if np.isfinite(price).all():
+        safe = min(known.best_step, 1.0)
+        target, residual = fixed_point(market, price, found.start, safe)
+    evs, slots = problem.takers.evs, problem.slots
+    return PriceRun(
+        problem=problem,
+        price=price,
+        multiplier=np.asarray(found.start).ravel()[: problem.takers.classes],
+        objective=float(trace["objective"][-1]),
+        lower_bound=float(bound),
+        iterations=int(state.iteration),
+        converged=bool(state.done) and bool(np.isfinite(price).all()),
+        fixed_point=target,
+        fixed_point_residual=residual,
+        prices=trace["price"],
+        demands=trace["demand"],
+        history=history_of(problem, trace, target),
+        contraction=known,
+        messages=_exchange(state.iteration, evs, slots),
+        dtype=np.dtype(settings.dtype).name,
+    )
+
+
+def _exchange(iterations, evs: float, slots: int) -> dict:
+    """Each EV gets the price and sends its charging, once an iteration."""
+    count = int(iterations) * 2 * evs
+    return {
+        "rounds": int(iterations),
+        "messages": int(count),
+        "bytes": int(count * slots * 8),
+    }
+
+
+def _teller(progress):
+    """A function that tells a line or a record: to stderr, a callable, or nobody."""
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise SettingsError(
+            f"progress must be True, False, None or a callable, not {progress!r}"
+        )
+
+    def tell(what):
+        if callable(progress) and isinstance(what, dict):
+            progress(what)
+        elif progress is True:
+            if isinstance(what, dict):
+                what = "iteration {iteration}: residual {residual:.3g}".format(**what)
+            print(what, file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
