@@ -7,13 +7,22 @@ import sys
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 
 from macjax._errors import SettingsError
+from macjax.coordination.agreement import (
+    agree,
+    check_rounds,
+    exchange,
+    node_contraction,
+    nodes_of,
+)
 from macjax.coordination.contraction import Contraction
 from macjax.coordination.fixed_point import fixed_point
 from macjax.coordination.iteration import Market, Rule, State, begin, programs
-from macjax.coordination.population import populate
+from macjax.coordination.population import first_start, populate
 from macjax.coordination.problem import PriceProblem, check_step
 from macjax.coordination.run import PriceRun, history_of
 
@@ -31,6 +40,10 @@ def coordinate(
     max_iterations: int = 1000,
     dtype=None,
     progress=None,
+    graph=None,
+    rounds: int | None = None,
+    degree: int = 4,
+    seed: int = 0,
 ) -> PriceRun:
     """Prices move until they reproduce themselves; the EVs only answer them.
 
@@ -51,6 +64,13 @@ def coordinate(
             float64 on a CPU and float32 on a GPU.
         progress: True tells what is known before the run, and how it goes, on stderr; a
             callable takes a dict with iteration, residual and step.
+        graph: None, or the graph over which EVs average prices of their own, without a
+            coordinator (see `consensus`): "ring", "grid", "random_regular", a networkx
+            graph or an adjacency matrix, with a node for each EV (class by class) or
+            one for each class. `price` is the mean of the nodes' prices then, and
+            `.agreement` has what each node ended with.
+        rounds: of averaging an iteration; None averages exactly.
+        degree, seed: of the random regular graph.
 
     Raises:
         SettingsError: a setting that is not one of these.
@@ -60,11 +80,22 @@ def coordinate(
     )
     tell = _teller(progress)
     known = problem.contraction(step, settings.price, settings.tolerance)
+    if graph is None:
+        if rounds is not None:
+            raise SettingsError("rounds is of averaging on a graph: give graph= too")
+        tell(str(known))
+        with jax.enable_x64(True):
+            market = market_of(problem, settings.dtype)
+            state = _iterate(problem, market, settings, known, tell)
+            return _central(problem, market, state, known, settings)
+    often = check_rounds(rounds)
+    nodes = nodes_of(problem.takers, graph, degree, seed)
+    known = node_contraction(known, nodes[1], step is None)
     tell(str(known))
     with jax.enable_x64(True):
         market = market_of(problem, settings.dtype)
-        state = _iterate(problem, market, settings, known, tell)
-        return _result(problem, market, state, known, settings)
+        found = agree(problem, market, settings, known, (*nodes, often), tell)
+        return _agreed(problem, market, found, known, settings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +143,7 @@ def check_settings(
 def market_of(problem: PriceProblem, dtype, lanes: int | None = None) -> Market:
     """The arrays of a problem, on the device."""
     people = populate(problem.takers, problem.slots, problem.slot_hours, dtype, lanes)
-    return jax.device_put(Market(people, problem.base_demand_kw, problem.cost))
+    return Market(people, jnp.asarray(problem.base_demand_kw), problem.cost)
 
 
 def rule_of(problem: PriceProblem, known: Contraction, settings: Settings) -> Rule:
@@ -120,11 +151,12 @@ def rule_of(problem: PriceProblem, known: Contraction, settings: Settings) -> Ru
     step = least = known.step
     if settings.step is None and not known.affine:
         with jax.enable_x64(True):
-            bend = np.asarray(problem.cost.curvature(problem.base_demand_kw))  # type: ignore[union-attr]
+            bend = np.asarray(problem.cost.curvature(problem.base_demand_kw))
         step = 2 / (2 + float(bend.max()) * known.answer_lipschitz)
         least = max(min(step, known.best_step), LEAST_STEP)
         step = max(step, least)
-    return Rule(np.float64(step), np.float64(least), np.float64(settings.tolerance))  # type: ignore[arg-type]
+    values = (step, least, settings.tolerance)
+    return Rule(*(jnp.asarray(x, jnp.float64) for x in values))
 
 
 def _iterate(problem, market, settings, known, tell) -> State:
@@ -143,45 +175,72 @@ def _iterate(problem, market, settings, known, tell) -> State:
     return state
 
 
-def _result(problem, market, state, known, settings) -> PriceRun:
+def _central(problem, market, state, known, settings) -> PriceRun:
     """The run from the state in which it ended."""
-    state, found, support = programs()["last_row"](market, state)
-    bound = programs()["lower_bound"](market, found, support)
+    state, found = programs()["last_row"](market, state)
+    bound = programs()["bound_of_demand"](market, found.demand, found.start)
     rows = int(state.iteration) + 1
     trace = {k: np.asarray(v)[:rows] for k, v in vars(state.trace).items()}
-    price = trace["price"][-1]
-    target, residual = np.full_like(price, np.nan), math.nan
-    if np.isfinite(price).all():
-        safe = min(known.best_step, 1.0)
-        target, residual = fixed_point(market, price, found.start, safe)
-    evs, slots = problem.takers.evs, problem.slots
-    return PriceRun(
-        problem=problem,
-        price=price,
-        multiplier=np.asarray(found.start).ravel()[: problem.takers.classes],
-        objective=float(trace["objective"][-1]),
-        lower_bound=float(bound),
-        iterations=int(state.iteration),
-        converged=bool(state.done) and bool(np.isfinite(price).all()),
-        fixed_point=target,
-        fixed_point_residual=residual,
-        prices=trace["price"],
-        demands=trace["demand"],
-        history=history_of(problem, trace, target),
-        contraction=known,
-        messages=_exchange(state.iteration, evs, slots),
-        dtype=np.dtype(settings.dtype).name,
+    multiplier = np.asarray(found.start).ravel()[: problem.takers.classes]
+    target = _target(market, trace["price"][-1], found.start, known)
+    count = (rows - 1) * 2 * problem.takers.evs
+    # Each EV gets the price and sends its charging, once an iteration.
+    messages = {
+        "rounds": rows - 1,
+        "messages": int(count),
+        "bytes": int(count * problem.slots * 8),
+    }
+    bound, done = float(bound), bool(state.done)
+    return _run(
+        problem, trace, multiplier, bound, target, known, settings, done, messages
     )
 
 
-def _exchange(iterations, evs: float, slots: int) -> dict:
-    """Each EV gets the price and sends its charging, once an iteration."""
-    count = int(iterations) * 2 * evs
-    return {
-        "rounds": int(iterations),
-        "messages": int(count),
-        "bytes": int(count * slots * 8),
-    }
+def _agreed(problem, market, found, known, settings) -> PriceRun:
+    """The run of the consensus variant."""
+    trace, columns, ended, done = found
+    demand, price = trace["demand"][-1], trace["price"][-1]
+    multiplier = ended.by_class(ended.multiplier, problem.takers.classes)
+    start = first_start(market.population)
+    bound = float(programs()["bound_of_demand"](market, jnp.asarray(demand), start))
+    target = _target(market, price, start, problem.contraction())
+    messages = exchange(ended, len(trace["price"]) - 1, problem.slots)
+    run = _run(
+        problem, trace, multiplier, bound, target, known, settings, done, messages
+    )
+    history = pd.concat([run.history, columns], axis=1)
+    return dataclasses.replace(run, history=history, agreement=ended)
+
+
+def _target(market, price, start, known) -> tuple[np.ndarray, float]:
+    """p** and its residual."""
+    if not np.isfinite(price).all():
+        return np.full_like(price, np.nan), math.nan
+    return fixed_point(market, price, start, min(known.best_step, 1.0))
+
+
+def _run(
+    problem, trace, multiplier, bound, target, known, settings, converged, messages
+) -> PriceRun:
+    """A run from its parts."""
+    price = trace["price"][-1]
+    return PriceRun(
+        problem=problem,
+        price=price,
+        multiplier=multiplier,
+        objective=float(trace["objective"][-1]),
+        lower_bound=bound,
+        iterations=len(trace["price"]) - 1,
+        converged=converged and bool(np.isfinite(price).all()),
+        fixed_point=target[0],
+        fixed_point_residual=target[1],
+        prices=trace["price"],
+        demands=trace["demand"],
+        history=history_of(problem, trace, target[0]),
+        contraction=known,
+        messages=messages,
+        dtype=np.dtype(settings.dtype).name,
+    )
 
 
 def _teller(progress):

@@ -4,7 +4,7 @@ c is increasing, strictly convex and differentiable; [currency/h] at a demand x 
 that the marginal cost c'(x), which is the price, is currency per kWh. Three kinds:
 
     polynomial   c(x) = sum_i c_i x^i
-    piecewise    c' through given points, straight between them: c is piecewise quadratic
+    piecewise    c' straight between given points, so that c is piecewise quadratic
     function     any function that JAX can differentiate
 
 Whether c is increasing and convex is checked on the range that demand can take: exactly

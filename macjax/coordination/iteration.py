@@ -96,26 +96,63 @@ def objective_of(market: Market, found: Answer) -> Float[Array, ""]:
     return hours * jnp.sum(market.cost.value(demand)) + found.cost
 
 
+class Move(eqx.Module):
+    """One iteration: the price before and after it, and what was seen in between."""
+
+    price: Float[Array, " t"]
+    start: Float[Array, "k n"]
+    step: Float[Array, ""]
+    residual: Float[Array, ""]
+    demand: Float[Array, " t"]
+    objective: Float[Array, ""]
+    change: Float[Array, ""]
+    done: Bool[Array, ""]
+
+
+def move(market: Market, rule: Rule, price, start, step, residual) -> Move:
+    """One iteration from a price, with the step and the residual of the one before."""
+    found = answer(market.population, price, start)  # (S1)
+    pull = market.cost.marginal(market.base + found.demand) - price
+    size = jnp.linalg.norm(pull)
+    fallen = size <= (1 - FALL * step) * residual
+    halved = jnp.maximum(0.5 * step, rule.least_step)
+    step = jnp.where(fallen, step, jnp.minimum(halved, step))
+    return Move(
+        price=price + step * pull,  # (S2)
+        start=found.start,
+        step=step,
+        residual=size,
+        demand=found.demand,
+        objective=objective_of(market, found),
+        change=step * jnp.sum(jnp.abs(pull)),
+        # (S3), written so that NaN ends it too.
+        done=~(jnp.sum(jnp.abs(pull)) > rule.tolerance),
+    )
+
+
+def record(trace: Trace, k, moved: Move) -> Trace:
+    """The trace with an iteration from row k to row k + 1."""
+    return Trace(
+        price=trace.price.at[k + 1].set(moved.price),
+        demand=trace.demand.at[k].set(moved.demand),
+        objective=trace.objective.at[k].set(moved.objective),
+        change=trace.change.at[k + 1].set(moved.change),
+        step=trace.step.at[k + 1].set(moved.step),
+    )
+
+
 def advance(market: Market, rule: Rule, state: State) -> State:
     """One iteration."""
-    found = answer(market.population, state.price, state.start)  # (S1)
-    pull = market.cost.marginal(market.base + found.demand) - state.price
-    size = jnp.linalg.norm(pull)
-    fallen = size <= (1 - FALL * state.step) * state.residual
-    halved = jnp.maximum(0.5 * state.step, rule.least_step)
-    step = jnp.where(fallen, state.step, jnp.minimum(halved, state.step))
-    price = state.price + step * pull  # (S2)
-    change = jnp.sum(jnp.abs(price - state.price))
-    k, trace = state.iteration, state.trace
-    trace = Trace(
-        price=trace.price.at[k + 1].set(price),
-        demand=trace.demand.at[k].set(found.demand),
-        objective=trace.objective.at[k].set(objective_of(market, found)),
-        change=trace.change.at[k + 1].set(change),
-        step=trace.step.at[k + 1].set(step),
+    moved = move(market, rule, state.price, state.start, state.step, state.residual)
+    return State(
+        price=moved.price,
+        start=moved.start,
+        step=moved.step,
+        residual=moved.residual,
+        done=moved.done,
+        iteration=state.iteration + 1,
+        trace=record(state.trace, state.iteration, moved),
     )
-    done = ~(jnp.sum(jnp.abs(pull)) > rule.tolerance)  # (S3); NaN ends it too
-    return State(price, found.start, step, size, done, k + 1, trace)
 
 
 def iterate(market: Market, rule: Rule, state: State, until) -> State:
@@ -127,8 +164,8 @@ def iterate(market: Market, rule: Rule, state: State, until) -> State:
     return jax.lax.while_loop(going, lambda s: advance(market, rule, s), state)
 
 
-def last_row(market: Market, state: State) -> tuple[State, Answer, Answer]:
-    """The answer to the last price, in the trace, and the one to its marginal cost."""
+def last_row(market: Market, state: State) -> tuple[State, Answer]:
+    """The answer to the last price, which ends the trace."""
     found = answer(market.population, state.price, state.start)
     k, trace = state.iteration, state.trace
     trace = Trace(
@@ -141,19 +178,19 @@ def last_row(market: Market, state: State) -> tuple[State, Answer, Answer]:
     state = State(
         state.price, found.start, state.step, state.residual, state.done, k, trace
     )
-    support = market.cost.marginal(market.base + found.demand)
-    return state, found, answer(market.population, support, found.start)
+    return state, found
 
 
-def lower_bound_of(market: Market, found: Answer, support: Answer):
+def bound_of_demand(market: Market, demand: Float[Array, " t"], start):
     """A value that J cannot fall below, by weak duality.
 
-    With x = d + D(p) and q = c'(x), for every charging of the EVs
+    With x = d + D for any D and q = c'(x), for every charging of the EVs
     J >= Delta sum_t (c(x_t) - q_t (x_t - d_t)) + sum_n w_n min_u J_n(u; q).
     """
-    hours = market.population.hours
-    price = market.cost.marginal(market.base + found.demand)
-    supply = market.cost.value(market.base + found.demand) - price * found.demand
+    hours, total = market.population.hours, market.base + demand
+    price = market.cost.marginal(total)
+    support = answer(market.population, price, start)
+    supply = market.cost.value(total) - price * demand
     return hours * jnp.sum(supply + price * support.demand) + support.cost
 
 
@@ -177,6 +214,6 @@ def programs() -> dict:
     return {
         "iterate": jax.jit(iterate),
         "last_row": jax.jit(last_row),
-        "lower_bound": jax.jit(lower_bound_of),
+        "bound_of_demand": jax.jit(bound_of_demand),
         "newton_step": jax.jit(newton_step),
     }

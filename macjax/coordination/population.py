@@ -4,7 +4,7 @@ EVs stand in blocks of lanes. A block is answered at once and only its sums are 
 that a million EVs need no array of EVs times slots; the sums over EVs are float64
 whatever the dtype of the EVs. What an answer gives for a price p:
 
-    D_t = sum_n w_n u_nt                                     energy demand of all EVs [kW]
+    D_t = sum_n w_n u_nt                                         demand of all EVs [kW]
     G   = Delta sum_t sum_n w_n g_n(u_nt) + sum_n w_n delta_n (omega_n - Gamma_n)^2
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from macjax.coordination.takers import PriceTakers
-from macjax.sets.energy_benefit import benefit_multiplier
+from macjax.sets.energy_benefit import benefit_charging, benefit_multiplier
 
 LANES_CPU = 2048  # of the slots of a day, what fits the cache of a core
 LANES_GPU = 2**18
@@ -60,7 +60,7 @@ def lanes_for(classes: int) -> int:
 def populate(
     takers: PriceTakers, slots: int, slot_hours: float, dtype: Any, lanes: int | None
 ) -> Population:
-    """Arrays of a population, in host memory.
+    """Arrays of a population; needs float64 to be switched on.
 
     Arguments:
         takers: the classes.
@@ -76,13 +76,13 @@ def populate(
 
     def blocked(values, fill, kind=dtype):
         padded = np.concatenate([values.astype(kind), np.full(spare, fill, kind)])
-        return padded.reshape(blocks, lanes)
+        return jnp.asarray(padded.reshape(blocks, lanes))
 
     window = None
     if takers.available is not None:
         whole = np.zeros((blocks * lanes, slots), bool)
         whole[:classes] = takers.available
-        window = whole.reshape(blocks, lanes, slots).swapaxes(1, 2)
+        window = jnp.asarray(whole.reshape(blocks, lanes, slots).swapaxes(1, 2))
     idle = slot_hours * slots * float(np.sum(takers.count * takers.constant))
     return Population(
         linear=blocked(takers.slope, 0.0),
@@ -92,8 +92,8 @@ def populate(
         limit=blocked(takers.limit_kw, 0.0),
         weight=blocked(takers.count, 0.0),
         window=window,
-        idle=np.float64(idle),  # type: ignore[arg-type]
-        hours=np.float64(slot_hours),  # type: ignore[arg-type]
+        idle=jnp.asarray(idle, jnp.float64),
+        hours=jnp.asarray(slot_hours, jnp.float64),
     )
 
 
@@ -206,3 +206,29 @@ def _sum_block(part: dict, price, multiplier, limit):
     )
     unserved = weight * part["benefit"].astype(jnp.float64) * missing**2
     return demand, part["hours"] * jnp.sum(own) + jnp.sum(unserved)
+
+
+def lanes_answer(population: Population, price: Float[Array, "t n"], start):
+    """A and charging of every EV at a price of its own; a population of one block."""
+    part = {name: values[0] for name, values in _parts(population).items()}
+    multiplier, limit = _solve_block(part, price, start)
+    power = benefit_charging(
+        multiplier,
+        price.astype(multiplier.dtype),
+        part["linear"],
+        part["quadratic"],
+        limit,
+    )
+    return multiplier, power
+
+
+def benefits_left(population: Population, power: Float[Array, "t n"]):
+    """G of charging, in float64; a population of one block."""
+    part = {
+        name: getattr(population, name)[0].astype(jnp.float64)
+        for name in ("linear", "quadratic", "benefit", "target", "weight")
+    }
+    own = power * (part["quadratic"] * power + part["linear"])
+    missing = population.hours * jnp.sum(power, axis=0) - part["target"]
+    each = population.hours * jnp.sum(own, axis=0) + part["benefit"] * missing**2
+    return jnp.sum(part["weight"] * each) + population.idle

@@ -9,7 +9,6 @@ over all EVs; p_t = c'(d_t + sum_n u_nt) makes each EV choose its part of the op
 import dataclasses
 import math
 import numbers
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -32,13 +31,13 @@ class PriceProblem:
         slot_hours: Delta, the length of a slot [h].
 
     Raises:
-        DataError: demand that is not finite, availability of other slots, a cost that is
-            not increasing and strictly convex on the demands that can occur.
+        DataError: demand that is not finite, availability of other slots, a cost that
+            is not increasing and strictly convex on the demands that can occur.
     """
 
     takers: PriceTakers
     base_demand_kw: Any
-    cost: GenerationCost | Callable
+    cost: Any
     slot_hours: float = 1.0
 
     def __post_init__(self):
@@ -58,7 +57,7 @@ class PriceProblem:
         cost = self.cost
         if not isinstance(cost, GenerationCost):
             object.__setattr__(self, "cost", GenerationCost.function(cost))
-        curvature = self.cost.curvature_range(*self.demand_range)  # type: ignore[union-attr]
+        curvature = self.cost.curvature_range(*self.demand_range)
         object.__setattr__(self, "_curvature", curvature)
 
     @property
@@ -83,12 +82,12 @@ class PriceProblem:
     def marginal_cost(self, demand_kw) -> np.ndarray:
         """c' at demands, in float64 [currency/kWh]."""
         with jax.enable_x64(True):
-            return np.asarray(self.cost.marginal(np.asarray(demand_kw, np.float64)))  # type: ignore[union-attr]
+            return np.asarray(self.cost.marginal(np.asarray(demand_kw, np.float64)))
 
     def generation_cost(self, demand_kw) -> np.ndarray:
         """c at demands, in float64 [currency/h]."""
         with jax.enable_x64(True):
-            return np.asarray(self.cost.value(np.asarray(demand_kw, np.float64)))  # type: ignore[union-attr]
+            return np.asarray(self.cost.value(np.asarray(demand_kw, np.float64)))
 
     def first_price(self, initial_price=None) -> np.ndarray:
         """The price of iteration 0: as given, or the marginal cost of d."""
@@ -147,7 +146,7 @@ def check_step(step) -> None:
     """Raise unless eta is a number in (0, 2), or None."""
     if step is not None and (not _is_number(step) or not 0 < step < 2):
         raise SettingsError(
-            f"step must be a number in (0, 2), or None for an automatic one, not {step!r}"
+            f"step must be a number in (0, 2), or None (automatic), not {step!r}"
         )
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from macjax.coordination.agreement import Agreement
 from macjax.coordination.contraction import Contraction
 from macjax.coordination.problem import PriceProblem
 
@@ -26,12 +27,16 @@ class PriceRun:
         fixed_point_residual: ||P(p**) - p**||_1, what rounding leaves of it.
         prices: of all iterations from the initial one, (iterations + 1, T).
         demands: of the EVs at these prices, (iterations + 1, T) [kW].
-        history: a row for each of them: iteration, step, price_change (||p - p_before||_1),
-            residual (that over the step), distance (||p - p**||_1), objective, ev_kwh
-            (energy of all EVs), peak_kw (largest total demand).
+        history: a row for each of them: iteration, step, price_change
+            (||p - p_before||_1), residual (that over the step), distance
+            (||p - p**||_1), objective, ev_kwh (energy of all EVs), peak_kw (largest
+            total demand).
         contraction: what was known before the run.
         messages: rounds, messages and bytes that the exchange takes.
         dtype: of the EVs in the computation.
+        agreement: of a consensus run, what each node ended with; None else. Charging,
+            energy and multiplier are means over the nodes of a class then, and history
+            has the columns spread, spread_bound, error_bound and marginal_gap too.
     """
 
     problem: PriceProblem
@@ -49,10 +54,14 @@ class PriceRun:
     contraction: Contraction
     messages: dict
     dtype: str
+    agreement: Agreement | None = None
 
     @cached_property
     def charging(self) -> np.ndarray:
         """u of one EV of each class, (classes, T) [kW]."""
+        if self.agreement is not None:
+            nodes, classes = self.agreement, self.problem.takers.classes
+            return nodes.by_class(nodes.charging, classes)
         return charging_at(self.problem, self.price, self.multiplier)
 
     @cached_property

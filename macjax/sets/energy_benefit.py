@@ -13,11 +13,12 @@ and A is the root of the increasing, piecewise linear function
 
 A Newton step on F is exact once it starts from the piece that holds the root, so that
 the search ends after a few steps with the root itself, up to rounding; a bracket keeps
-the steps in, and is halved where they do not shrink it. Each pass goes through the slots
-one by one and keeps two numbers an EV, so that blocks of EVs stay in the cache.
+the steps in, and is halved where F does not fall. Each pass goes through the slots one
+by one and keeps two numbers an EV, so that blocks of EVs stay in the cache.
 
 The cap binds only where p_t + b < 0: with prices above that it is a guard.
-Reference: Zou, Ma, Hiskens, Automatica 69 (2016); A_k of the sorted form is the same root.
+The sorted form A_k of it, without limits, gives the same root.
+Reference: Zou, Ma, Hiskens, Automatica 69 (2016) 35-47.
 """
 
 import jax
@@ -25,7 +26,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 MOST_PASSES = 200
-HALVED_EVERY = 4  # passes after which the bracket is halved if steps did not do it
+FALL = 0.5  # share of the value before above which the bracket is halved instead
 ROUNDING = 4  # units in the last place that count as nothing
 
 
@@ -70,25 +71,27 @@ def benefit_multiplier(
         return value, hours * slope + jnp.where(a > 0, inverse, 0)
 
     def step(state):
-        a, low, high, width, _, passes = state
+        a, low, high, before, moving, passes = state
         value, slope = excess(a)
         low, high = jnp.where(value > 0, low, a), jnp.where(value < 0, high, a)
         to = a - value / slope
-        slow = (passes % HALVED_EVERY == HALVED_EVERY - 1) & (high - low > 0.5 * width)
-        inside = (to >= low) & (to <= high) & ~slow
-        to = jnp.where(inside | jnp.isnan(value), to, 0.5 * (low + high))
-        width = jnp.where(passes % HALVED_EVERY == 0, high - low, width)
-        # Written so that NaN counts as settled.
-        moving = jnp.abs(to - a) > eps * (jnp.abs(a) + size)
-        moving &= high - low > 0
-        return to, low, high, width, moving, passes + 1
+        slow = jnp.abs(value) > FALL * before
+        good = (to >= low) & (to <= high) & ~slow
+        to = jnp.where(good | jnp.isnan(value), to, 0.5 * (low + high))
+        # A halving says nothing of the next value: it is judged from there on.
+        before = jnp.where(good, jnp.abs(value), jnp.inf)
+        # Written so that NaN counts as settled; who has settled stays there.
+        to = jnp.where(moving, to, a)
+        moving &= (jnp.abs(to - a) > eps * (jnp.abs(a) + size)) & (high > low)
+        return to, low, high, before, moving, passes + 1
 
     def going(state):
         return jnp.any(state[4]) & (state[5] < MOST_PASSES)
 
     begin = high if start is None else jnp.clip(start.astype(dtype), low, high)
     moving = jnp.ones_like(begin, dtype=bool)
-    state = (begin, low, high, high - low, moving, jnp.zeros((), jnp.int32))
+    never = jnp.full_like(begin, jnp.inf)
+    state = (begin, low, high, never, moving, jnp.zeros((), jnp.int32))
     return jax.lax.while_loop(going, step, state)[0]
 
 
