@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import warnings
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -88,9 +89,10 @@ def nodes_of(takers: PriceTakers, graph, degree: int, seed: int):
         return links, takers, np.arange(classes)
     each = np.repeat(np.arange(classes), takers.count.astype(np.int64))
     names = [f.name for f in dataclasses.fields(takers) if f.name != "cells"]
-    parts = {name: getattr(takers, name) for name in names}
+    parts: dict[str, Any] = {name: getattr(takers, name) for name in names}
     parts = {name: v if v is None else v[each] for name, v in parts.items()}
-    return links, PriceTakers(**parts | {"count": 1}), each
+    parts["count"] = np.ones(len(each))
+    return links, PriceTakers(**parts), each
 
 
 def node_contraction(known: Contraction, takers: PriceTakers, automatic: bool):

@@ -68,7 +68,7 @@ def links_of(weights) -> Links:
 def average(links: Links | None, rounds, price: Float[Array, "n t"]):
     """W^R p, or the mean in every row where there are no links."""
     if links is None:
-        return jnp.broadcast_to(jnp.mean(price, axis=0), price.shape)
+        return jnp.broadcast_to(jnp.mean(price, axis=0)[None], price.shape)
 
     def once(_, p):
         terms = links.weight[:, None] * p[links.column]
@@ -86,7 +86,7 @@ def begin_nodes(market: Market, price: np.ndarray, rows: int) -> Nodes:
     nothing = jnp.full((rows,), jnp.nan, jnp.float64)
     table = jnp.full((rows, slots), jnp.nan, jnp.float64)
     return Nodes(
-        price=jnp.broadcast_to(jnp.asarray(price, jnp.float64), (count, slots)),
+        price=jnp.broadcast_to(jnp.asarray(price, jnp.float64)[None], (count, slots)),
         start=(2 * people.benefit * people.target)[0],
         done=jnp.asarray(False),
         iteration=jnp.asarray(0, jnp.int32),
@@ -103,7 +103,8 @@ def look(market: Market, nodes: Nodes):
     start, power = lanes_answer(people, nodes.price.T, nodes.start)
     power = power.astype(jnp.float64)
     weight = people.weight[0].astype(jnp.float64)
-    estimate = market.base + nodes.price.shape[0] * (power * weight).T
+    estimate = nodes.price.shape[0] * (power * weight[None]).T
+    estimate += market.base[None]
     pull = market.cost.marginal(estimate) - nodes.price
     demand = market.base + power @ weight
     hours = people.hours

@@ -132,14 +132,15 @@ def sensitivity(
         limit = _limit(part)
         column = price.astype(multiplier.dtype)[:, None]
         gain = 0.5 / part["quadratic"]
-        power = (multiplier - part["linear"] - column) * gain
+        power = ((multiplier - part["linear"])[None] - column) * gain[None]
         active = ((power > 0) & (power < limit)).astype(multiplier.dtype)
         hours = population.hours.astype(multiplier.dtype)
         stiff = jnp.where(multiplier > 0, 0.5 / part["benefit"], 0)
         slope = hours * gain * jnp.sum(active, axis=0) + stiff
         share = jnp.where(slope > 0, hours * gain / jnp.where(slope > 0, slope, 1), 0)
-        scaled = active * jnp.sqrt(part["weight"] * gain * share)
-        own = jnp.sum(active * (part["weight"] * gain), axis=1, dtype=jnp.float64)
+        scaled = active * jnp.sqrt(part["weight"] * gain * share)[None]
+        own = active * (part["weight"] * gain)[None]
+        own = jnp.sum(own, axis=1, dtype=jnp.float64)
         return jnp.diag(own) - jnp.matmul(
             scaled, scaled.T, preferred_element_type=jnp.float64
         )
@@ -161,7 +162,7 @@ def _limit(part: dict):
     """Most power of every slot, (t, n), or (1, n) without windows."""
     if "window" not in part:
         return part["limit"][None]
-    return jnp.where(part["window"], part["limit"], 0)
+    return jnp.where(part["window"], part["limit"][None], 0)
 
 
 def _solve_block(part: dict, price, start):
@@ -228,7 +229,7 @@ def benefits_left(population: Population, power: Float[Array, "t n"]):
         name: getattr(population, name)[0].astype(jnp.float64)
         for name in ("linear", "quadratic", "benefit", "target", "weight")
     }
-    own = power * (part["quadratic"] * power + part["linear"])
+    own = power * (part["quadratic"][None] * power + part["linear"][None])
     missing = population.hours * jnp.sum(power, axis=0) - part["target"]
     each = population.hours * jnp.sum(own, axis=0) + part["benefit"] * missing**2
     return jnp.sum(part["weight"] * each) + population.idle

@@ -262,7 +262,7 @@ def _iterate(joined, rows: int):
         start = first(varied) if varied else None
         if start is None:
             alone = first_start(joined([], common).population)
-            start = jnp.broadcast_to(alone, (runs, *alone.shape))
+            start = jnp.broadcast_to(alone[None], (runs, *alone.shape))
         table = jnp.full((rows, runs, slots), jnp.nan)
         column = jnp.full((rows, runs), jnp.nan)
         trace = Trace(table.at[0].set(prices), table, column, column, column)

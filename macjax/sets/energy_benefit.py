@@ -103,12 +103,8 @@ def benefit_charging(
     limit: Float[Array, "#t n"],
 ) -> Float[Array, "t n"]:
     """u of every EV and slot [kW] that belongs to the multipliers A; see above."""
-    return _line(multiplier - linear, price, 0.5 / quadratic, limit)
-
-
-def _line(spare, price, gain, limit):
-    """clip((A - b - p) / (2 a), 0, limit)."""
-    return jnp.clip((spare - price) * gain, 0, limit)
+    spare = (multiplier - linear)[None]
+    return jnp.clip((spare - price) * (0.5 / quadratic)[None], 0, limit)
 
 
 def _total(multiplier, price, linear, gain, limit):
