@@ -1,7 +1,7 @@
 """How long price coordination of many different EVs takes, and how much memory.
 
-Makes `--evs` EVs that all differ, each at home for a part of a day of quarter hours, and
-coordinates them by prices, in a process of its own:
+Makes `--evs` EVs that all differ, each at home for a part of a day of quarter hours,
+and coordinates them by prices, in a process of its own:
 
     python bench/coordination.py --json bench/results/coordination.json
     python bench/coordination.py --evs 20000            # smoke size, some seconds
@@ -37,8 +37,9 @@ DTYPES = ("float32", "float64")
 def make_problem(evs: int, bend: float) -> macjax.PriceProblem:
     """EVs that differ in everything, beside 6 kW of other demand each."""
     rng = np.random.default_rng(0)
-    slot = np.arange(SLOTS)
-    arrives, stays = rng.integers(60, 84, evs), rng.integers(28, 60, evs)
+    slot = np.arange(SLOTS, dtype=np.int16)
+    arrives = rng.integers(60, 84, evs, dtype=np.int16)
+    stays = rng.integers(28, 60, evs, dtype=np.int16)
     away = (slot[None] - arrives[:, None]) % SLOTS
     takers = macjax.PriceTakers(
         energy_kwh=rng.uniform(5, 30, evs),

@@ -21,7 +21,7 @@ def reference(energy_kwh=20.0, benefit=0.03, **changes) -> macjax.PriceProblem:
     return macjax.PriceProblem(takers, base_demand_kw=BASE, cost=COST, slot_hours=1.0)
 
 
-def heterogeneous(classes=200, count=25, seed=0, cost=COST, **changes):
+def heterogeneous(classes=200, count=25, seed=0, cost=COST, base=BASE, **changes):
     """Classes that differ in everything."""
     rng = np.random.default_rng(seed)
     numbers = {
@@ -32,7 +32,7 @@ def heterogeneous(classes=200, count=25, seed=0, cost=COST, **changes):
         "count": count,
     }
     takers = macjax.PriceTakers(**numbers | changes)
-    return macjax.PriceProblem(takers, base_demand_kw=BASE, cost=cost)
+    return macjax.PriceProblem(takers, base_demand_kw=base, cost=cost)
 
 
 def windows(classes: int, seed: int = 0) -> np.ndarray:

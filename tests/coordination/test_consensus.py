@@ -6,13 +6,13 @@ import networkx
 import numpy as np
 import pytest
 import scipy.sparse as sparse
-from markets import heterogeneous, reference
+from markets import HOUSEHOLD, heterogeneous, reference
 
 import macjax
 from macjax.coordination import ConsensusWarning
 from macjax.coordination.graph import DENSE, Averaging, averaging, metropolis
 
-SMALL = {"classes": 30, "count": 1, "quadratic": 0.004}
+SMALL = {"classes": 30, "count": 1, "quadratic": 0.004, "base": 150 * HOUSEHOLD}
 QUICK = macjax.GenerationCost.polynomial([0.0, 0.05, 6e-5])
 
 
@@ -125,7 +125,7 @@ def test_finite_rounds_keep_their_bounds(graph, rounds):
     np.testing.assert_allclose(run.agreement.price.mean(axis=0), run.price, rtol=1e-12)
     # The nodes' charging costs at least what the optimum costs.
     best = macjax.coordinate(problem, tolerance=1e-10).objective
-    assert run.lower_bound <= best <= run.objective * (1 + 1e-14)
+    assert run.lower_bound <= best * (1 + 1e-12) and best <= run.objective * (1 + 1e-12)
 
 
 def test_more_rounds_come_nearer_as_sigma_to_their_power():
@@ -141,7 +141,7 @@ def test_more_rounds_come_nearer_as_sigma_to_their_power():
 
 
 def test_a_node_for_each_ev_or_for_each_class():
-    problem = heterogeneous(6, count=5, cost=QUICK)
+    problem = heterogeneous(6, count=5, cost=QUICK, base=150 * HOUSEHOLD)
     each = macjax.coordinate(problem, graph=networkx.cycle_graph(30), rounds=60)
     spoken = macjax.coordinate(problem, graph=networkx.cycle_graph(6), rounds=60)
     central = macjax.coordinate(problem)
@@ -184,7 +184,7 @@ def test_messages_are_counted():
 
 def test_a_cost_that_is_not_quadratic_warns_and_differs():
     bent = macjax.GenerationCost.polynomial([0.0, 0.05, 3e-5, 4e-8])
-    problem = heterogeneous(30, count=1, quadratic=0.02, cost=bent)
+    problem = small(quadratic=0.01, cost=bent)
     with pytest.warns(ConsensusWarning, match="not affine"):
         run = macjax.coordinate(problem, graph="ring", max_iterations=3000)
     central = macjax.coordinate(problem, tolerance=1e-9)

@@ -88,7 +88,7 @@ def test_shapes_that_do_not_fit(changes, message):
         ({"cost": lambda x: np.sqrt(x)}, "cannot be differentiated by JAX"),
         (
             {"cost": macjax.GenerationCost.polynomial([0, 0.1, -1e-7])},
-            "c.: must be convex",
+            r"cost\.c: must be convex.*65 rows",
         ),
         (
             {"cost": macjax.GenerationCost.polynomial([0, 0.1, 0.0])},
