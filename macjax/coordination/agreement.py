@@ -119,7 +119,7 @@ def agree(problem: PriceProblem, market, settings, known: Contraction, graph, te
     """
     links, takers, each, rounds = graph
     if not known.affine:
-        warnings.warn(NOT_AFFINE, ConsensusWarning, stacklevel=3)
+        warnings.warn(NOT_AFFINE, ConsensusWarning, stacklevel=4)
     count = takers.classes
     hours, dtype = problem.slot_hours, settings.dtype
     people = populate(takers, problem.slots, hours, dtype, lanes=count)

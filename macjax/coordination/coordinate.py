@@ -79,23 +79,17 @@ def coordinate(
         problem, step, tolerance, initial_price, max_iterations, dtype
     )
     tell = _teller(progress)
+    if graph is not None:
+        nodes = (*nodes_of(problem.takers, graph, degree, seed), check_rounds(rounds))
+        return _by_consensus(problem, settings, nodes, tell)
+    if rounds is not None:
+        raise SettingsError("rounds is of averaging on a graph: give graph= too")
     known = problem.contraction(step, settings.price, settings.tolerance)
-    if graph is None:
-        if rounds is not None:
-            raise SettingsError("rounds is of averaging on a graph: give graph= too")
-        tell(str(known))
-        with jax.enable_x64(True):
-            market = market_of(problem, settings.dtype)
-            state = _iterate(problem, market, settings, known, tell)
-            return _central(problem, market, state, known, settings)
-    often = check_rounds(rounds)
-    nodes = nodes_of(problem.takers, graph, degree, seed)
-    known = node_contraction(known, nodes[1], step is None)
     tell(str(known))
     with jax.enable_x64(True):
         market = market_of(problem, settings.dtype)
-        found = agree(problem, market, settings, known, (*nodes, often), tell)
-        return _agreed(problem, market, found, known, settings)
+        state = _iterate(problem, market, settings, known, tell)
+        return _central(problem, market, state, known, settings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,14 +190,26 @@ def _central(problem, market, state, known, settings) -> PriceRun:
     )
 
 
-def _agreed(problem, market, found, known, settings) -> PriceRun:
-    """The run of the consensus variant."""
-    trace, columns, ended, done = found
-    demand, price = trace["demand"][-1], trace["price"][-1]
-    multiplier = ended.by_class(ended.multiplier, problem.takers.classes)
-    start = first_start(market.population)
-    bound = float(programs()["bound_of_demand"](market, jnp.asarray(demand), start))
-    target = _target(market, price, start, problem.contraction())
+def _by_consensus(problem, settings, nodes, tell) -> PriceRun:
+    """The run of the consensus variant.
+
+    Arguments:
+        problem, settings, tell: as in `coordinate`.
+        nodes: graph, takers of the nodes, class of each, rounds.
+    """
+    central = problem.contraction(settings.step, settings.price, settings.tolerance)
+    known = node_contraction(central, nodes[1], settings.step is None)
+    tell(str(known))
+    with jax.enable_x64(True):
+        market = market_of(problem, settings.dtype)
+        trace, columns, ended, done = agree(
+            problem, market, settings, known, nodes, tell
+        )
+        demand, price = jnp.asarray(trace["demand"][-1]), trace["price"][-1]
+        multiplier = ended.by_class(ended.multiplier, problem.takers.classes)
+        start = first_start(market.population)
+        bound = float(programs()["bound_of_demand"](market, demand, start))
+        target = _target(market, price, start, central)
     messages = exchange(ended, len(trace["price"]) - 1, problem.slots)
     run = _run(
         problem, trace, multiplier, bound, target, known, settings, done, messages

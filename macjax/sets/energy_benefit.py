@@ -57,7 +57,6 @@ def benefit_multiplier(
         A [currency/kWh], exact up to rounding; NaN where an argument is.
     """
     dtype = linear.dtype
-    eps = ROUNDING * float(jnp.finfo(dtype).eps)
     hours = jnp.asarray(slot_hours, dtype)
     gain = 0.5 / quadratic
     inverse = 0.5 / benefit
@@ -70,29 +69,8 @@ def benefit_multiplier(
         value = (hours * total + jnp.maximum(a, 0) * inverse) - target
         return value, hours * slope + jnp.where(a > 0, inverse, 0)
 
-    def step(state):
-        a, low, high, before, moving, passes = state
-        value, slope = excess(a)
-        low, high = jnp.where(value > 0, low, a), jnp.where(value < 0, high, a)
-        to = a - value / slope
-        slow = jnp.abs(value) > FALL * before
-        good = (to >= low) & (to <= high) & ~slow
-        to = jnp.where(good | jnp.isnan(value), to, 0.5 * (low + high))
-        # A halving says nothing of the next value: it is judged from there on.
-        before = jnp.where(good, jnp.abs(value), jnp.inf)
-        # Written so that NaN counts as settled; who has settled stays there.
-        to = jnp.where(moving, to, a)
-        moving &= (jnp.abs(to - a) > eps * (jnp.abs(a) + size)) & (high > low)
-        return to, low, high, before, moving, passes + 1
-
-    def going(state):
-        return jnp.any(state[4]) & (state[5] < MOST_PASSES)
-
     begin = high if start is None else jnp.clip(start.astype(dtype), low, high)
-    moving = jnp.ones_like(begin, dtype=bool)
-    never = jnp.full_like(begin, jnp.inf)
-    state = (begin, low, high, never, moving, jnp.zeros((), jnp.int32))
-    return jax.lax.while_loop(going, step, state)[0]
+    return _root(excess, low, high, begin, size)
 
 
 def benefit_charging(
@@ -122,3 +100,38 @@ def _total(multiplier, price, linear, gain, limit):
 
     zero = jnp.zeros_like(spare)
     return jax.lax.scan(add, (zero, zero), (price, limit))[0]
+
+
+def _root(excess, low, high, begin, size):
+    """Root of an increasing, piecewise linear function in [low, high], lane by lane.
+
+    Arguments:
+        excess: value and slope at a point.
+        low, high: where the value is <= 0, and >= 0.
+        begin: where to start.
+        size: magnitude of the numbers that a point is compared with.
+    """
+    eps = ROUNDING * float(jnp.finfo(begin.dtype).eps)
+
+    def step(state):
+        a, low, high, before, moving, passes = state
+        value, slope = excess(a)
+        low, high = jnp.where(value > 0, low, a), jnp.where(value < 0, high, a)
+        to = a - value / slope
+        slow = jnp.abs(value) > FALL * before
+        good = (to >= low) & (to <= high) & ~slow
+        to = jnp.where(good | jnp.isnan(value), to, 0.5 * (low + high))
+        # A halving says nothing of the next value: it is judged from there on.
+        before = jnp.where(good, jnp.abs(value), jnp.inf)
+        # Written so that NaN counts as settled; who has settled stays there.
+        to = jnp.where(moving, to, a)
+        moving &= (jnp.abs(to - a) > eps * (jnp.abs(a) + size)) & (high > low)
+        return to, low, high, before, moving, passes + 1
+
+    def going(state):
+        return jnp.any(state[4]) & (state[5] < MOST_PASSES)
+
+    moving = jnp.ones_like(begin, dtype=bool)
+    never = jnp.full_like(begin, jnp.inf)
+    state = (begin, low, high, never, moving, jnp.zeros((), jnp.int32))
+    return jax.lax.while_loop(going, step, state)[0]
