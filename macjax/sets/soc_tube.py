@@ -256,7 +256,7 @@ def _scale(tube: SocTube) -> Float[Array, "k v"]:
 def _compare(search, total, tube, tolerance, blur, end):
     """sign(lambda_k - trial_k) of every piece.
 
-    Bounds are met to `tolerance` and the largest `blur` of the vehicle so far.
+    Bounds are met to `tolerance` and the `blur` of the chain so far.
     """
 
     # A cut is an equality: both bounds are the value at the cut.

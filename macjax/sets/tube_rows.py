@@ -39,10 +39,14 @@ def blur(trial, slope) -> Array:
 
 
 def compare_forward(before, total, lower, upper, last, slack, blur):
-    """Psi_k against its bounds, given Phi_{k-1} and the largest blur so far.
+    """Psi_k against its bounds, given Phi_{k-1} and its blur.
+
+    Pieces of one price are blurred together: their sum is known no better than the
+    price times the sum of their slopes. A comparison that asks for more would cut them
+    apart at prices that differ in the last bit.
 
     Arguments:
-        before: (Phi_{k-1}, largest blur), each 0 at the first piece of a vehicle.
+        before: (Phi_{k-1}, its blur), each 0 at the first piece of a vehicle.
         total: R_k at the trial price.
         lower, upper: bounds of S_k; both the value at the cut where the tube is cut.
         last: whether the piece is the last of its vehicle.
@@ -53,9 +57,9 @@ def compare_forward(before, total, lower, upper, last, slack, blur):
         what goes on to the next piece, and the least and most sign(lambda_k - trial)
         that the pieces behind may ask for, both in one byte.
     """
-    before, most_blur = before
-    reached, most_blur = before + total, jnp.maximum(most_blur, blur)
-    slack = slack + most_blur
+    before, blur_before = before
+    reached, blur = before + total, blur_before + blur
+    slack = slack + blur
     above = (reached < lower - slack).astype(jnp.int8)
     below = (reached > upper + slack).astype(jnp.int8)
     least = jnp.where(reached <= lower + slack, above, -1).astype(jnp.int8)
@@ -63,7 +67,9 @@ def compare_forward(before, total, lower, upper, last, slack, blur):
     after = jnp.where(last, 0, jnp.clip(reached, lower, upper))
     # Both signs in one byte: a second output would cost as much as the rest.
     both = (least + jnp.int8(1)) | ((most + jnp.int8(1)) << jnp.int8(2))
-    return (after, jnp.where(last, 0, most_blur)), both
+    # At a cut, or where both bounds are one, the sum is known.
+    known = last | (lower >= upper)
+    return (after, jnp.where(known, 0, blur)), both
 
 
 def signs(both) -> tuple[Array, Array]:

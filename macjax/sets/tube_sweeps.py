@@ -149,7 +149,7 @@ class _Chain(NamedTuple):
     """What a sweep forwards takes from a piece to the next of its vehicle.
 
     Arguments:
-        before: (Phi, largest blur).
+        before: (Phi, its blur).
         size: largest bound.
         price, low, high: of the chain.
         ends: whether the chain ends behind the piece.
