@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from macjax import coordination as coordination
     from macjax import importers as importers
     from macjax import objectives as objectives
+    from macjax import planning as planning
     from macjax import plots as plots
     from macjax import powerflow as powerflow
     from macjax import regions as regions
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from macjax.results import Solution as Solution
     from macjax.results import compare as compare
     from macjax.scenario import Scenario as Scenario
+    from macjax.studies import study as study
     from macjax.studies import sweep as sweep
 
 # Module of each name that is imported at its first use; None for modules themselves.
@@ -62,6 +64,7 @@ _HOMES = {
     "coordination": None,
     "importers": None,
     "objectives": None,
+    "planning": None,
     "plots": None,
     "powerflow": None,
     "regions": None,
@@ -88,6 +91,7 @@ _HOMES = {
     "Solution": "results",
     "compare": "results",
     "Scenario": "scenario",
+    "study": "studies",
     "sweep": "studies",
 }
 __all__ = [
@@ -124,6 +128,7 @@ __all__ = [
     "example_assumptions",
     "importers",
     "objectives",
+    "planning",
     "plots",
     "powerflow",
     "read_part",
@@ -131,6 +136,7 @@ __all__ = [
     "resume",
     "solve",
     "studies",
+    "study",
     "sweep",
     "synthetic",
     "use_all_cores",

@@ -48,14 +48,38 @@ def price_coordination(names: dict) -> None:
     assert (agreement["objective"] > -1e-9).all()
 
 
+def bay_area(names: dict) -> None:
+    """The county here behaves as the recorded runs, and as theory says."""
+    methods = names["study"].tables["methods"].set_index("method")
+    assert (methods.loc[["per_session", "mac"], "gap"] <= 1e-3).all()
+    assert methods.loc["mac", "avoided_percent"] > 80
+    unmanaged = names["frame"].query("method == 'unmanaged'")
+    by_adoption = unmanaged.groupby("adoption")["upgrade_kw"].mean()
+    assert by_adoption.is_monotonic_increasing
+    finer = names["finer"].query("method == 'unmanaged'").set_index("slot_minutes")
+    assert finer.loc[30, "upgrade_kw"] > finer.loc[60, "upgrade_kw"]
+    service = names["service"].set_index("method")["upgrade_kw"]
+    assert service["mac"] <= service["unmanaged"]
+    recorded = names["region"]["records"]["methods"]
+    assert recorded[-1]["method"] == "mac" and recorded[-1]["gap"] <= 1e-3
+    assert len(names["draws"]) > 0
+
+
 CHECKS = {
     "01_quickstart": quickstart,
+    "03_bay_area": bay_area,
     "03a_calibration": calibration,
     "05_price_coordination": price_coordination,
 }
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
+LONG = {"03_bay_area"}  # over 30 seconds
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in NOTEBOOKS],
+)
 def test_notebook_runs(name, monkeypatch):
     names = run(name, monkeypatch)
     if name in CHECKS:
