@@ -25,6 +25,7 @@ from macjax._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from macjax import baselines as baselines
+    from macjax import coordination as coordination
     from macjax import importers as importers
     from macjax import market as market
     from macjax import objectives as objectives
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from macjax._program import use_all_cores as use_all_cores
     from macjax.certificate import Certificate as Certificate
     from macjax.certificate import certify as certify
+    from macjax.coordination import GenerationCost as GenerationCost
+    from macjax.coordination import PriceProblem as PriceProblem
+    from macjax.coordination import PriceTakers as PriceTakers
+    from macjax.coordination import coordinate as coordinate
     from macjax.driver import read_part as read_part
     from macjax.driver import resume as resume
     from macjax.driver import solve as solve
@@ -63,6 +68,7 @@ if TYPE_CHECKING:
 # Module of each name that is imported at its first use; None for modules themselves.
 _HOMES = {
     "baselines": None,
+    "coordination": None,
     "importers": None,
     "market": None,
     "objectives": None,
@@ -76,6 +82,10 @@ _HOMES = {
     "use_all_cores": "_program",
     "Certificate": "certificate",
     "certify": "certificate",
+    "GenerationCost": "coordination",
+    "PriceProblem": "coordination",
+    "PriceTakers": "coordination",
+    "coordinate": "coordination",
     "read_part": "driver",
     "resume": "driver",
     "solve": "driver",
@@ -105,6 +115,7 @@ __all__ = [
     "DataError",
     "EnergyCost",
     "FeederCapacity",
+    "GenerationCost",
     "KernelWarning",
     "MacjaxError",
     "MemoryShortError",
@@ -112,6 +123,8 @@ __all__ = [
     "OverloadEnergy",
     "OwnCost",
     "PeakOverload",
+    "PriceProblem",
+    "PriceTakers",
     "ProcessError",
     "Scenario",
     "SettingsError",
@@ -125,6 +138,8 @@ __all__ = [
     "best_response",
     "certify",
     "compare",
+    "coordinate",
+    "coordination",
     "equilibrium",
     "example",
     "example_assumptions",

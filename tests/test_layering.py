@@ -31,6 +31,7 @@ LEVELS = {
     "data": 6,
     "regions": 6,
     "synthetic": 6,
+    "coordination": 6,
     "examples": 6,
     "importers": 6,
     "market": 6,
