@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from macjax import baselines as baselines
     from macjax import coordination as coordination
     from macjax import importers as importers
+    from macjax import market as market
     from macjax import objectives as objectives
     from macjax import planning as planning
     from macjax import plots as plots
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from macjax import regions as regions
     from macjax import studies as studies
     from macjax import synthetic as synthetic
+    from macjax import tariffs as tariffs
     from macjax._program import use_all_cores as use_all_cores
     from macjax.certificate import Certificate as Certificate
     from macjax.certificate import certify as certify
@@ -46,6 +48,10 @@ if TYPE_CHECKING:
     from macjax.driver import solve as solve
     from macjax.examples import example as example
     from macjax.examples import example_assumptions as example_assumptions
+    from macjax.market import OwnCost as OwnCost
+    from macjax.market import best_response as best_response
+    from macjax.market import equilibrium as equilibrium
+    from macjax.market import exchange as exchange
     from macjax.objectives import EnergyCost as EnergyCost
     from macjax.objectives import FeederCapacity as FeederCapacity
     from macjax.objectives import OverloadEnergy as OverloadEnergy
@@ -55,6 +61,7 @@ if TYPE_CHECKING:
     from macjax.results import Solution as Solution
     from macjax.results import compare as compare
     from macjax.scenario import Scenario as Scenario
+    from macjax.scenario import robust_headroom as robust_headroom
     from macjax.studies import study as study
     from macjax.studies import sweep as sweep
 
@@ -63,6 +70,7 @@ _HOMES = {
     "baselines": None,
     "coordination": None,
     "importers": None,
+    "market": None,
     "objectives": None,
     "planning": None,
     "plots": None,
@@ -70,6 +78,7 @@ _HOMES = {
     "regions": None,
     "studies": None,
     "synthetic": None,
+    "tariffs": None,
     "use_all_cores": "_program",
     "Certificate": "certificate",
     "certify": "certificate",
@@ -82,6 +91,10 @@ _HOMES = {
     "solve": "driver",
     "example": "examples",
     "example_assumptions": "examples",
+    "OwnCost": "market",
+    "best_response": "market",
+    "equilibrium": "market",
+    "exchange": "market",
     "EnergyCost": "objectives",
     "FeederCapacity": "objectives",
     "OverloadEnergy": "objectives",
@@ -92,6 +105,7 @@ _HOMES = {
     "compare": "results",
     "Scenario": "scenario",
     "study": "studies",
+    "robust_headroom": "scenario",
     "sweep": "studies",
 }
 __all__ = [
@@ -107,6 +121,7 @@ __all__ = [
     "MemoryShortError",
     "MemoryShortWarning",
     "OverloadEnergy",
+    "OwnCost",
     "PeakOverload",
     "PriceProblem",
     "PriceTakers",
@@ -120,13 +135,17 @@ __all__ = [
     "Status",
     "__version__",
     "baselines",
+    "best_response",
     "certify",
     "compare",
     "coordinate",
     "coordination",
+    "equilibrium",
     "example",
     "example_assumptions",
+    "exchange",
     "importers",
+    "market",
     "objectives",
     "planning",
     "plots",
@@ -134,11 +153,13 @@ __all__ = [
     "read_part",
     "regions",
     "resume",
+    "robust_headroom",
     "solve",
     "studies",
     "study",
     "sweep",
     "synthetic",
+    "tariffs",
     "use_all_cores",
 ]
 
