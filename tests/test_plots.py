@@ -144,7 +144,7 @@ def test_styles_differ_in_colour_line_and_hatch():
 
 
 def test_save_all_writes_what_there_is(tmp_path):
-    names = {"feeder_load.png", "upgrades.png"}
+    names = {"feeder_load.png", "load_duration.png", "upgrades.png"}
     paths = plots.save_all(UNMANAGED, tmp_path / "one")
     assert {p.name for p in paths} == names
     paths = plots.save_all([UNMANAGED, MAC], tmp_path / "two", feeder_id="B")
