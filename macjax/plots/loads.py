@@ -90,7 +90,8 @@ def load_duration(solutions, feeder_id=None, ax=None):
     base = first.loads()
     base = base.assign(load_kw=base["base_kw"])
     hours, whole = _duration(base, feeder_id, first.scenario)
-    ax.plot(*hours, color="0.6", lw=1.2, label="load without EVs")
+    drawn = {"drawstyle": "default" if feeder_id is None else "steps-post"}
+    ax.plot(*hours, color="0.6", lw=1.2, label="load without EVs", **drawn)
     for rank, (label, solution) in enumerate(shown.items()):
         (x, y), _ = _duration(_with_load(solution), feeder_id, solution.scenario)
         colour, line, _ = _style(solution, rank)
@@ -98,12 +99,13 @@ def load_duration(solutions, feeder_id=None, ax=None):
         ax.plot(
             x, y, color=colour, ls=line, lw=2.0 if solution.method == "mac" else 1.4,
             label=f"{shown_name(label)}: {most}",
-            zorder=3 + (solution.method in DRAWN_LAST),
+            zorder=3 + (solution.method in DRAWN_LAST), **drawn,
         )  # fmt: skip
     ax.axhline(100, color="k", lw=1.2)
     ax.set_ylabel("load / capacity [%]")
     if feeder_id is None:
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter("{x:g}")
         ax.set_xlabel("share of the slots of all feeders [%]")
         ax.set_title("Load duration, all feeders", loc="left")
     else:
