@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from macjax import baselines as baselines
     from macjax import importers as importers
     from macjax import objectives as objectives
+    from macjax import planning as planning
     from macjax import plots as plots
     from macjax import powerflow as powerflow
     from macjax import regions as regions
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from macjax.results import Solution as Solution
     from macjax.results import compare as compare
     from macjax.scenario import Scenario as Scenario
+    from macjax.studies import study as study
     from macjax.studies import sweep as sweep
 
 # Module of each name that is imported at its first use; None for modules themselves.
@@ -56,6 +58,7 @@ _HOMES = {
     "baselines": None,
     "importers": None,
     "objectives": None,
+    "planning": None,
     "plots": None,
     "powerflow": None,
     "regions": None,
@@ -78,6 +81,7 @@ _HOMES = {
     "Solution": "results",
     "compare": "results",
     "Scenario": "scenario",
+    "study": "studies",
     "sweep": "studies",
 }
 __all__ = [
@@ -109,6 +113,7 @@ __all__ = [
     "example_assumptions",
     "importers",
     "objectives",
+    "planning",
     "plots",
     "powerflow",
     "read_part",
@@ -116,6 +121,7 @@ __all__ = [
     "resume",
     "solve",
     "studies",
+    "study",
     "sweep",
     "synthetic",
     "use_all_cores",

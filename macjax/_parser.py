@@ -19,11 +19,12 @@ from macjax._commands import (
 from macjax._errors import SettingsError
 from macjax._import_command import add_import
 from macjax._methods import COMPARED, DEFAULT_TARIFF, METHODS
-from macjax._study_commands import sweep
+from macjax._study_commands import study, sweep
 from macjax._version import __version__
 from macjax.baselines import tariff_names
 from macjax.config import DTYPES, POLICIES, SOLVE_KEYS, check_setting, rule_of
 from macjax.studies.factors import FACTORS
+from macjax.studies.planner import STUDIED
 from macjax.studies.store import KEEP
 
 INPUT_HELP = "folder of a scenario, or a configuration (configs/*.toml)"
@@ -168,7 +169,7 @@ def add_scenario_commands(commands) -> None:
 
 
 def add_result_commands(commands) -> None:
-    """certify, compare, sweep, plot: solutions in, or several out."""
+    """certify, compare, sweep, study, plot: solutions in, or several out."""
     command = add_command(commands, "certify", certify)
     command.add_argument(
         "input", help="folder of a solution; or of a scenario, with --schedule"
@@ -188,6 +189,17 @@ def add_result_commands(commands) -> None:
     add_solver_options(command)
 
     add_sweep(commands)
+
+    command = add_command(commands, "study", study)
+    command.add_argument("input", help=INPUT_HELP)
+    command.add_argument(
+        "--methods",
+        help=f"which of {', '.join(METHODS)}, joined by commas; default: [study] of "
+        f"the configuration, or {','.join(STUDIED)}",
+    )
+    add_out(command, required=True)
+    add_tariff(command)
+    add_solver_options(command)
 
     command = add_command(commands, "plot", plot)
     add_inputs(command, ("unmanaged", "mac"))

@@ -1,4 +1,4 @@
-"""What the commands on many scenarios do."""
+"""What the commands do that ask a question of many scenarios, or all of one."""
 
 import pandas as pd
 
@@ -9,10 +9,12 @@ from macjax._commands import (
     _check_options,
     _job,
     _progress,
+    exit_code,
 )
 from macjax._errors import SettingsError
 from macjax._methods import COMPARED, check_methods
 from macjax._output import number_text, print_json
+from macjax.studies.planner import STUDIED
 
 # Columns of the frame that are shown; all are in the files.
 SHOWN = ("method", "status", "upgrade_kw", "upgrade_cost", "upgrade_cost_at_least")
@@ -49,6 +51,30 @@ def sweep(args) -> int:
     if frame.attrs["interrupted"]:
         return INTERRUPTED
     return max((EXIT_CODES.get(s, UNSOLVED) for s in frame["status"]), default=0)
+
+
+def study(args) -> int:
+    """All methods on a scenario: tables, figures and a report, resumed."""
+    import macjax
+    from macjax.studies.planner_report import study_summary
+
+    job = _job(args)
+    given = [name.strip() for name in (args.methods or "").split(",") if name.strip()]
+    methods = check_methods(given or job.study.get("methods") or STUDIED)
+    _check_options(args, methods)
+    found = macjax.study(
+        job, args.out, methods=methods, tariff=args.tariff, progress=_progress(args)
+    )
+    solutions = found.solutions.values()
+    currency = next(iter(solutions)).scenario.currency
+    if args.json:
+        tables = {name: t for name, t in found.tables.items() if name != "feeders"}
+        record = {"out": found.out, "figures": found.figures, **tables}
+        print_json({**record, "seconds": found.seconds})
+    else:
+        print(study_summary(found.tables, currency))
+        print(f"written to {args.out}: report.md, tables/, figures/, solutions/")
+    return exit_code(*solutions)
 
 
 def _text(frame: pd.DataFrame) -> str:

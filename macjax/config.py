@@ -7,6 +7,7 @@
     [arguments]                # of the builder
     [solve]                    # the arguments of macjax.solve
     [sweep]                    # over.adoption = [0.1, 0.3], methods = ["mac"]
+    [study]                    # methods, tariff, transformers of macjax.study
 
 Unknown keys are errors that name the nearest one. The objective may also be a table,
 `[objective]` with `peak = true` and `smoothing = 1e-3`. Reading a file runs no code.
@@ -66,8 +67,15 @@ RULES = {
     "warm_start": ("the folder of a solution", lambda value: value.strip() != ""),
 }
 CONFIG_KEYS = ("scenario", "builder", "arguments", "region", "objective", "solve")
-CONFIG_KEYS += ("sweep",)
+CONFIG_KEYS += ("sweep", "study")
 SWEEP_KEYS = ("over", "methods")
+STUDY_KEYS = {
+    "methods": list,
+    "tariff": str,
+    "transformers": str,
+    "replace": str,
+    "power_factor": float,
+}
 NOUNS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
 Kind = TypeVar("Kind", float, int, str, bool)
 _CANONICAL_INTEGER = r"0|-?[1-9]\d{0,17}"
@@ -86,6 +94,7 @@ class Job:
         solve: arguments of `macjax.solve` other than scenario, objective, progress.
         base: folder that paths in the objective are relative to.
         sweep: what `macjax.sweep` varies, `over`, and its `methods`, where given.
+        study: `methods`, `tariff`, and what upgrades are bought in, for `macjax.study`.
     """
 
     source: Path
@@ -96,6 +105,7 @@ class Job:
     solve: Mapping = dataclasses.field(default_factory=dict)
     base: Path = Path()
     sweep: Mapping = dataclasses.field(default_factory=dict)
+    study: Mapping = dataclasses.field(default_factory=dict)
 
     def build_scenario(self):
         """Read the scenario's folder, or run its builder."""
@@ -237,7 +247,7 @@ def _job_from_table(table: dict, path: Path) -> Job:
         raise SettingsError(
             f"{path}: give one of the keys 'scenario', 'builder' and 'region'"
         )
-    for key in ("arguments", "solve", "sweep"):
+    for key in ("arguments", "solve", "sweep", "study"):
         if not isinstance(table.get(key, {}), dict):
             raise SettingsError(f"{path}: '{key}' must be a table, [{key}]")
     builder, folder, arguments = None, None, table.get("arguments", {})
@@ -271,6 +281,7 @@ def _job_from_table(table: dict, path: Path) -> Job:
         solve=solve,
         base=path.parent,
         sweep=_sweep_table(table.get("sweep", {}), f"{path}: [sweep]"),
+        study=_study_table(table.get("study", {}), path),
     )
 
 
@@ -286,9 +297,30 @@ def _sweep_table(table: Mapping, owner: str) -> dict:
         if not isinstance(table["over"], dict):
             raise SettingsError(f"{owner}: over must be a table of lists")
         found["over"] = flatten(table["over"])
-    methods = table.get("methods", [])
+    _names(table.get("methods", []), owner)
+    return found
+
+
+def _names(methods, owner: str) -> list[str]:
+    """Names of methods as a list of texts."""
     if not isinstance(methods, list) or not all(isinstance(m, str) for m in methods):
         raise SettingsError(f"{owner}: methods must be a list of names")
+    return methods
+
+
+def _study_table(table: Mapping, path: Path) -> dict:
+    """What a study runs and buys; the path of a tariff is relative to the file."""
+    owner, found = f"{path}: [study]", {}
+    for key, value in table.items():
+        if key not in STUDY_KEYS:
+            hint = nearest(key, STUDY_KEYS)
+            raise SettingsError(f"{owner}: unknown key '{key}'; {hint}")
+        if key == "methods":
+            found[key] = _names(value, owner)
+        else:
+            found[key] = _typed(value, STUDY_KEYS[key], f"{owner}: {key}")
+    if (path.parent / found.get("tariff", "")).is_file():
+        found["tariff"] = str(path.parent / found["tariff"])
     return found
 
 

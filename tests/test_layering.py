@@ -32,6 +32,7 @@ LEVELS = {
     "synthetic": 6,
     "examples": 6,
     "importers": 6,
+    "planning": 6,
     "plots": 6,
     "powerflow": 6,
     "": 7,  # macjax/__init__.py, which only re-exports
@@ -175,7 +176,7 @@ def test_certificate_shares_no_code_with_the_solver():
     [
         ("pandas", ("_numerics", "_status", "_version", "sets", "solvers")),
         ("jax", ("scenario", "results", "plots", "config", "cli", "_commands")),
-        ("jax", ("importers", "_import_command", "powerflow")),
+        ("jax", ("importers", "_import_command", "powerflow", "planning")),
         ("matplotlib", tuple(p for p in LEVELS if p != "plots")),
         ("pandapower", tuple(p for p in LEVELS if p != "powerflow")),
     ],

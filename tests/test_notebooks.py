@@ -34,7 +34,28 @@ def calibration(names: dict) -> None:
     assert shares == sorted(shares, reverse=True) and 0.2 < shares[-1] < 0.6
 
 
-CHECKS = {"01_quickstart": quickstart, "03a_calibration": calibration}
+def bay_area(names: dict) -> None:
+    """The county here behaves as the recorded runs, and as theory says."""
+    methods = names["study"].tables["methods"].set_index("method")
+    assert (methods.loc[["per_session", "mac"], "gap"] <= 1e-3).all()
+    assert methods.loc["mac", "avoided_percent"] > 80
+    unmanaged = names["frame"].query("method == 'unmanaged'")
+    by_adoption = unmanaged.groupby("adoption")["upgrade_kw"].mean()
+    assert by_adoption.is_monotonic_increasing
+    finer = names["finer"].query("method == 'unmanaged'").set_index("slot_minutes")
+    assert finer.loc[30, "upgrade_kw"] > finer.loc[60, "upgrade_kw"]
+    service = names["service"].set_index("method")["upgrade_kw"]
+    assert service["mac"] <= service["unmanaged"]
+    recorded = names["region"]["records"]["methods"]
+    assert recorded[-1]["method"] == "mac" and recorded[-1]["gap"] <= 1e-3
+    assert len(names["draws"]) > 0 and len(names["recorded"]) > 0
+
+
+CHECKS = {
+    "01_quickstart": quickstart,
+    "03_bay_area": bay_area,
+    "03a_calibration": calibration,
+}
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -65,7 +65,7 @@ def opendss(
         on_fault: `error`, or `drop` loads and transformers with faults.
 
     Returns:
-        feeders and feeder_profile.
+        feeders, with rated_kva, and feeder_profile.
     """
     if rating not in RATINGS:
         raise SettingsError(f"rating must be one of {RATINGS}; got {rating!r}")
@@ -77,6 +77,7 @@ def opendss(
     service = _rated(service, findings)
     feeders, kva = service.feeders.copy(), _rating(service, rating, findings)
     feeders["upgrade_cost_per_kw"] = float(upgrade_cost_per_kw)
+    feeders["rated_kva"] = service.kva["rated"].to_numpy()
     file = name if main is None else main.name
     base = take_days(service.load, service.minutes, base_day, horizon, file, findings)
     profile = placed_profile(

@@ -40,7 +40,7 @@ from .parameters import (
 )
 
 # Keys of a file that say what to do with the region; others read them.
-OTHER_KEYS = ("objective", "solve", "sweep")
+OTHER_KEYS = ("objective", "solve", "sweep", "study")
 NOUNS = {
     bool: "true or false",
     int: "a whole number",

@@ -23,9 +23,22 @@ With `out` every result is written as soon as it is there, and the same call goe
 where the last one ended: finished results are read, damaged ones and those that lacked
 memory are run again. Ctrl-C ends with the frame so far. `read_tables` joins the tables
 of all cases. `bootstrap` asks how far a sample's answer is from that of all vehicles.
+
+`study` asks everything of one scenario: all methods, what they need and avoid, who
+gives the flexibility, as tables, figures and a report. `on_service_transformers` puts
+a region's cars behind service transformers.
 """
 
 from macjax.studies.bootstrap import bootstrap as bootstrap
 from macjax.studies.bootstrap import sampling_bias as sampling_bias
 from macjax.studies.frame import read_tables as read_tables
+from macjax.studies.planner import StudyResult as StudyResult
+from macjax.studies.planner import study as study
+from macjax.studies.planner import study_tables as study_tables
+from macjax.studies.service import (
+    cars_at_home_per_household as cars_at_home_per_household,
+)
+from macjax.studies.service import (
+    on_service_transformers as on_service_transformers,
+)
 from macjax.studies.sweep import sweep as sweep

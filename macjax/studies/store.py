@@ -31,19 +31,22 @@ from macjax.scenario.scenario import Scenario
 from macjax.studies.cases import Case
 
 SWEEP, CASES, CASE, SOLUTION = "sweep.json", "cases", "case.json", "solution"
-FORMAT, SCHEMA_VERSION = "macjax sweep", 1
+FORMATS, SCHEMA_VERSION = ("macjax sweep", "macjax study"), 1
 KEEP = ("tables", "all")
 SHOWN, LONGEST = 5, 80  # differences that a refusal names, characters of a value
 
 
 @contextlib.contextmanager
-def opened(out: Path | None, what: dict, text: str) -> Iterator[None]:
-    """Hold the folder of a sweep, new or begun by the same sweep.
+def opened(
+    out: Path | None, what: dict, text: str, name: str = SWEEP
+) -> Iterator[None]:
+    """Hold the folder of a sweep or a study, new or begun by the same one.
 
     Arguments:
         out: absolute path, or None for a sweep that is not written.
         what: all that decides the results, in types of JSON.
         text: the configuration.
+        name: of the file that says what was asked for.
 
     Raises:
         SettingsError: it cannot be written, or holds something else or another sweep.
@@ -53,12 +56,12 @@ def opened(out: Path | None, what: dict, text: str) -> Iterator[None]:
         return
     folders.probe(out)
     what = manifest.plain(what)
-    begun = out / SWEEP
+    begun, kind = out / name, name.partition(".")[0]
     if begun.is_file():
         _compare(begun, what)
     elif foreign := [p.name for p in out.glob("*") if p.name != LOCK]:
         raise SettingsError(
-            f"'{out}' is not the folder of a sweep ({foreign[0]}); name another"
+            f"'{out}' is not the folder of a {kind} ({foreign[0]}); name another"
         )
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -66,10 +69,11 @@ def opened(out: Path | None, what: dict, text: str) -> Iterator[None]:
             for left in out.glob(f"{CASES}/*/.*.part"):  # of a writing that was killed
                 shutil.rmtree(left, ignore_errors=True)
             if not begun.is_file():
-                _write_json(begun, _sealed({"what": what, "text": text}))
+                record = {"what": what, "text": text}
+                _write_json(begun, _sealed(record, f"macjax {kind}"))
             yield
     except CheckpointError as error:
-        raise SettingsError(f"another sweep is writing to '{out}'") from error
+        raise SettingsError(f"another {kind} is writing to '{out}'") from error
 
 
 def case_folder(case: Case, method: str) -> Path:
@@ -180,7 +184,7 @@ def _compare(path: Path, what: dict) -> None:
     if differing:
         more = len(differing) - SHOWN
         raise SettingsError(
-            f"'{path.parent}' holds another sweep: "
+            f"'{path.parent}' holds another {path.stem}: "
             + "; ".join(differing[:SHOWN])
             + (f"; and {more} more" if more > 0 else "")
             + "; name another folder"
@@ -193,10 +197,10 @@ def _shown(record: dict, key: str) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST] + "..."
 
 
-def _sealed(record: dict) -> dict:
+def _sealed(record: dict, format: str = FORMATS[0]) -> dict:
     """A record with what it is, when and by what it was written, and its SHA-256."""
     head = {
-        "format": FORMAT,
+        "format": format,
         "schema_version": SCHEMA_VERSION,
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": versions(),
@@ -220,7 +224,7 @@ def _read_json(path: Path) -> dict:
     """A record as it was written; SettingsError if it is not."""
     try:
         record = json.loads(path.read_bytes().decode("utf-8"))
-        whole = isinstance(record, dict) and record.get("format") == FORMAT
+        whole = isinstance(record, dict) and record.get("format") in FORMATS
         whole = whole and record.get(manifest.SEAL) == manifest.seal(record)
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"'{path}' cannot be read: {error}") from error

@@ -83,7 +83,7 @@ def sweep(
         raise SettingsError(f"workers must be a whole number >= 1, not {workers!r}")
     if keep not in KEEP or (keep == "all" and out is None):
         raise SettingsError(f"keep must be 'tables', or 'all' with out, not {keep!r}")
-    request = _request(job, objective, tariff, settings, workers)
+    request = make_request(job, objective, tariff, settings, workers)
     plan = Study(
         source=source,
         methods=check_methods(names),
@@ -194,7 +194,7 @@ class _Sweep:
         return what
 
 
-def _request(job: Job, objective, tariff, settings: dict, workers: int) -> Request:
+def make_request(job: Job, objective, tariff, settings: dict, workers: int) -> Request:
     """What the methods are asked for, checked before anything is built."""
     for name, reason in NOT_HERE.items():
         if name in settings:

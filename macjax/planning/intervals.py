@@ -1,0 +1,94 @@
+"""What is proved about upgrade costs, and so about what coordination is worth.
+
+A certified solution has a cost C and a lower bound L: the least cost C* that any
+schedule of its set needs lies in [L, C]. With unmanaged charging U (its cost is a
+simulation and has no interval), per-session charging (C_s, L_s) and MAC (C_m, L_m):
+
+    upgrade cost at least needed                      [L_m, C_m]
+    cost that coordination avoids at most             [U - C_m, U - L_m]
+    value of coordination within sessions             [U - C_s, U - L_s]
+    value of mobility awareness, C_s* - C_m*          [L_s - C_m, C_s - L_m]
+
+Per session some vehicles end below their reserve (they are counted as stranded), so
+its schedules are not all in MAC's set; where there are such vehicles the value of
+mobility awareness is a lower one: MAC serves them too.
+"""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from macjax._errors import SettingsError
+
+COLUMNS = ("quantity", "at_least", "found", "at_most", "percent_of_unmanaged", "unit")
+UPGRADE = "upgrade cost, {}"
+AVOIDED = "avoided by {}"
+AWARENESS = "value of mobility awareness"
+BASE = "base load alone"
+
+
+def certified_intervals(solutions: Iterable) -> pd.DataFrame:
+    """Ends of what is proved, a row for each quantity that the solutions allow.
+
+    Arguments:
+        solutions: `Solution`s of one scenario.
+
+    Returns:
+        quantity, at_least, found (of the schedules at hand), at_most [currency],
+        percent_of_unmanaged (of what was found), unit. An end is NaN where nothing is
+        proved: unmanaged charging is simulated, and bounds hold for the default
+        objective alone. What the base load alone needs follows from the tables.
+
+    Raises:
+        SettingsError: the solutions are of different scenarios.
+    """
+    found = by_method(solutions)
+    if len({s.scenario.fingerprint for s in found.values()}) > 1:
+        raise SettingsError("certified_intervals takes solutions of one scenario")
+    numbers = {name: s.summary() for name, s in found.items()}
+    cost = {name: float(n["upgrade_cost"]) for name, n in numbers.items()}
+    bound = {name: float(n["upgrade_cost_at_least"]) for name, n in numbers.items()}
+    rows = []
+
+    def add(quantity: str, low: float, at: float, high: float) -> None:
+        rows.append((quantity, low, at, high))
+
+    if found:
+        base = base_cost(next(iter(found.values())))
+        add(UPGRADE.format(BASE), base, base, base)
+    known = [name for name in found if not math.isnan(bound[name])]
+    if "unmanaged" in found:
+        whole = cost["unmanaged"]
+        add(UPGRADE.format("unmanaged"), math.nan, whole, math.nan)
+    for name in known:
+        add(UPGRADE.format(name), bound[name], cost[name], cost[name])
+    for name in known if "unmanaged" in found else ():
+        avoided = whole - cost[name]
+        add(AVOIDED.format(name), avoided, avoided, whole - bound[name])
+    if {"per_session", "mac"} <= set(known):
+        low = bound["per_session"] - cost["mac"]
+        high = cost["per_session"] - bound["mac"]
+        add(AWARENESS, low, cost["per_session"] - cost["mac"], high)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS[:4]))
+    whole = cost.get("unmanaged", math.nan)
+    frame["percent_of_unmanaged"] = 100 * frame["found"] / (whole or math.nan)
+    units = [s.scenario.currency for s in found.values()]
+    return frame.assign(unit=units[0] if units else "")
+
+
+def base_cost(solution) -> float:
+    """Cost of the upgrades that the base load alone needs [currency]."""
+    scenario = solution.scenario
+    kw = solution.upgrades()["base_only_kw"].to_numpy(np.float64)
+    cost = scenario.feeders["upgrade_cost_per_kw"].to_numpy(np.float64)
+    return float(kw @ cost) if len(kw) else math.nan
+
+
+def by_method(solutions: Iterable) -> dict:
+    """The solutions by their method, the first of each."""
+    found: dict = {}
+    for solution in solutions:
+        found.setdefault(solution.method, solution)
+    return found
