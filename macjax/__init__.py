@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from macjax.objectives import PeakOverload as PeakOverload
     from macjax.objectives import Smoothing as Smoothing
     from macjax.objectives import SquaredOverload as SquaredOverload
+    from macjax.reports import report as report
     from macjax.results import Solution as Solution
     from macjax.results import compare as compare
     from macjax.scenario import Scenario as Scenario
@@ -78,6 +79,7 @@ _HOMES = {
     "PeakOverload": "objectives",
     "Smoothing": "objectives",
     "SquaredOverload": "objectives",
+    "report": "reports",
     "Solution": "results",
     "compare": "results",
     "Scenario": "scenario",
@@ -118,6 +120,7 @@ __all__ = [
     "powerflow",
     "read_part",
     "regions",
+    "report",
     "resume",
     "solve",
     "studies",

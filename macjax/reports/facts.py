@@ -34,7 +34,7 @@ class Facts:
             and what the upgrades are in standard transformers.
         intervals: what is proved; see `planning.certified_intervals`.
         upgrades: a row for each feeder, the worst first: feeder_id, and for every
-            label of `usable` its upgrade [kW].
+            label of `usable` its upgrade [kW], 0 where it is a matter of rounding.
         cost: the same with the cost of the upgrades [currency].
         load: base load and load of each usable solution, (1 + s, F, T) [kW], in the
             order of the feeders table.
@@ -86,7 +86,7 @@ def gather(
     scenario = next(iter(seen.values())).scenario
     load = _loads(scenario, usable)
     ranking = rank_feeders(load, scenario.capacity_base()[0])
-    upgrades = {k: s.upgrades().iloc[ranking] for k, s in usable.items()}
+    upgrades = {k: _needed(scenario, s).iloc[ranking] for k, s in usable.items()}
     ids = scenario.feeders["feeder_id"].iloc[ranking].reset_index(drop=True)
     columns = {"feeder_id": ids}
     tall = max(load.shape[0] + 1, 1) * scenario.slots
@@ -128,6 +128,13 @@ def _loads(scenario, usable: Mapping[str, Seen]) -> np.ndarray:
     _, base = scenario.capacity_base()
     charging = [tables.ev_load(scenario, s.plan) for s in usable.values()]
     return np.stack([base, *(base + kw for kw in charging)])
+
+
+def _needed(scenario, solution: Seen) -> pd.DataFrame:
+    """Upgrade and cost of every feeder, 0 where the overload is mere rounding."""
+    frame = solution.upgrades()[["upgrade_kw", "upgrade_cost"]]
+    over = tables.overloaded(scenario, solution.plan)
+    return frame.where(pd.Series(over, index=frame.index), 0.0)
 
 
 def _column(frames: Mapping[str, pd.DataFrame], name: str) -> dict:

@@ -9,6 +9,7 @@ from macjax import planning, plots
 from macjax._errors import SolutionError
 from macjax.reports.facts import DRAWN_FEEDERS, DRAWN_VEHICLES, Facts
 from macjax.reports.html import Figure, short
+from macjax.results import tables
 
 WIDE, SQUARE, LOW = (9.0, 4.2), (6.0, 6.0), (9.0, 3.6)
 MOST_MAPS = 3
@@ -54,7 +55,8 @@ def durations(facts: Facts) -> list[Figure]:
     if not len(facts.ranking) or not facts.usable:
         return []
     capacity, _ = facts.scenario.capacity_base()
-    over = (facts.load[1:] > capacity).sum(axis=(1, 2))
+    least = tables.OVERLOAD_COUNTS * np.maximum(1.0, capacity)
+    over = (facts.load[1:] - capacity > least).sum(axis=(1, 2))
     said = "; ".join(
         f"{label}: {100 * count / capacity.size:.2g} %"
         for label, count in zip(facts.usable, over.tolist(), strict=True)

@@ -102,7 +102,7 @@
   }
 
   function drawAxes(svg, chart, toX, toY, low, high) {
-    niceTicks(low, high, 5).forEach((value) => {
+    niceTicks(low, high, 6).forEach((value) => {
       const y = toY(value);
       svg.append(element("line", {
         x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y, stroke: "#dddddd",

@@ -71,7 +71,7 @@ def _drawn(found, otherwise: str) -> str:
 def _methods(facts: Facts) -> str:
     """The planner's table, and what became of runs without a schedule."""
     currency = facts.scenario.currency
-    table = {"": [name.format(currency) for _, name, _ in ROWS]}
+    table = {"quantity": [name.format(currency) for _, name, _ in ROWS]}
     for label, row in zip(facts.shown, facts.methods.to_dict("records"), strict=True):
         table[short(label)] = [cell(row[c], shown) for c, _, shown in ROWS]
     text = table_html(pd.DataFrame(table), "The planner's table")
@@ -125,7 +125,7 @@ def _proved(facts: Facts) -> str:
         return paragraph(NO_PLAN)
     unit = frame["unit"].iloc[0]
     whole = "{:,.0f}".format
-    shown = {"": [_in_words(q) for q in frame["quantity"]]}
+    shown = {"quantity": [_in_words(q) for q in frame["quantity"]]}
     for column in ("at_least", "found", "at_most"):
         name = f"{column.replace('_', ' ')} [{unit}]"
         shown[name] = [cell(v, whole) for v in frame[column]]
@@ -152,7 +152,7 @@ def _load(facts: Facts) -> str:
     total, shown = len(facts.ranking), min(DRAWN_FEEDERS, len(facts.ranking))
     chooser = _chooser("feeder", "Feeder") if facts.usable and total else ""
     some = paragraph(
-        f"Below: the {shown} feeders of {total:,} with the largest overload in any "
+        f"Drawn: the {shown} feeders of {total:,} with the largest overload in any "
         f"solution, or the fullest ones. {facts.chosen:,} of {total:,} can be chosen "
         "where scripts run; all are in Solution.loads().",
         "small",
@@ -229,7 +229,7 @@ def _vehicles(facts: Facts) -> str:
     drawn = min(DRAWN_VEHICLES, len(facts.vehicles))
     some = (
         f"{len(facts.vehicles)} of {total:,} rows of vehicles can be chosen where "
-        f"scripts run ({how}); {drawn} are drawn below. Others: Solution.soc(vehicles)."
+        f"scripts run ({how}); {drawn} are drawn. Others: Solution.soc(vehicles)."
     )
     chooser = _chooser("vehicle", "Vehicle")
     return chooser + _drawn(figures.traces(facts), "") + paragraph(some, "small")
