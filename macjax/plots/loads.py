@@ -150,7 +150,7 @@ def _duration(loads: pd.DataFrame, feeder_id, scenario):
     percent = np.sort(100.0 * load[has_limit] / capacity[has_limit])[::-1]
     count = len(percent)
     if feeder_id is not None:
-        hours = scenario.slot_hours * np.arange(count + 1)
+        hours = scenario.slot_minutes / 60 * np.arange(count + 1)
         return (hours, np.append(percent, percent[-1:])), hours[-1]
     if not count:
         return (percent, percent), 100.0

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from macjax._errors import SettingsError, SolutionError
-from macjax.plots import LABELS, require_matplotlib
+from macjax.plots import _labelled, require_matplotlib
 from macjax.regions.config import RegionConfig
 from macjax.regions.provenance import provenance
 from macjax.reports.baselines import with_baselines
@@ -44,13 +44,11 @@ def report(
         solutions: one `Solution`, a list, or a dict from the label to show to the
             solution; of one scenario.
         path: the file; one that another program wrote is not replaced.
-        baselines: whether unmanaged and per-session charging are computed where no
-            such solution is given, with objective, gap and `on_infeasible` of those
-            that are. What fails is said in the report.
+        baselines: compute unmanaged and per-session charging where no such solution is
+            given, with objective, gap and `on_infeasible` of those that are.
         vehicles: ids of vehicles to show; None picks some that differ.
-        region: configuration of the region that the scenario was built from, or its
-            path (`region.toml`): its sources are listed. None: of the bundled
-            scenario they are known.
+        region: configuration that the scenario was built from, or its path
+            (`region.toml`), to list its sources; those of the bundled one are known.
         progress: True tells on stderr, False does not, None does on a terminal.
 
     Returns:
@@ -90,28 +88,24 @@ def report(
 def labelled(solutions) -> dict:
     """The solutions by label, checked: whole ones, of one scenario."""
     if isinstance(solutions, Mapping):
-        given = [(str(label), s) for label, s in solutions.items()]
+        given = dict(solutions)
     elif hasattr(solutions, "summary"):
-        given = [(_label(solutions), solutions)]
+        given = [solutions]
     elif isinstance(solutions, Iterable) and not isinstance(solutions, str):
-        given = [(_label(s), s) for s in solutions]
+        given = list(solutions)
     else:
-        given = [("", solutions)]
-    wrong = [type(s).__name__ for _, s in given if not hasattr(s, "summary")]
-    if wrong or not given:
+        given = [solutions]
+    found = list(given.values() if isinstance(given, dict) else given)
+    wrong = [type(s).__name__ for s in found if not hasattr(s, "summary")]
+    if wrong or not found:
         raise SettingsError(
             "report takes a Solution, a list of them, or a dict from label to "
             f"Solution; got {', '.join(wrong[:3]) or 'none'}"
         )
-    shown: dict = {}
-    for label, solution in given:
-        name, count = label, 1
-        while name in shown:
-            count += 1
-            name = f"{label} {count}"
-        shown[name] = solution
-    _check_whole(shown.values())
-    return shown
+    _check_whole(found)
+    # Half of a surrogate pair can be in no column's name.
+    names = [k.encode("utf-8", "replace").decode("utf-8") for k in _labelled(given)]
+    return dict(zip(names, found, strict=True))
 
 
 def _check_whole(solutions: Iterable) -> None:
@@ -140,11 +134,6 @@ def _known(scenario, vehicles) -> list:
             f"vehicles: a report shows at most {MOST_VEHICLES}, not {len(at)}"
         )
     return scenario.vehicles["vehicle_id"].iloc[at].tolist()
-
-
-def _label(solution) -> str:
-    method = getattr(solution, "method", "")
-    return LABELS.get(method, str(method))
 
 
 def _rank(solution) -> int:

@@ -7,7 +7,7 @@ import pytest
 from cli_street import tables, write
 
 import macjax
-from macjax import baselines, cli
+from macjax import baselines, cli, plots
 
 
 @pytest.fixture
@@ -18,6 +18,13 @@ def solution(tmp_path):
     scenario = macjax.Scenario.read(folder)
     macjax.baselines.unmanaged(scenario).write(tmp_path / "study/solutions/unmanaged")
     return tmp_path / "study/solutions/unmanaged"
+
+
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch):
+    """Figures without lines: drawing takes seconds."""
+    picture = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+    monkeypatch.setattr(plots, "as_svg", lambda draw, size: picture)
 
 
 def run(capsys, *arguments):

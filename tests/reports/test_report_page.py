@@ -210,7 +210,7 @@ def test_names_are_shown_as_they_are_where_they_can_be(evil):
 def test_half_of_a_surrogate_pair_does_not_stop_the_writing(tmp_path):
     scenario = town()
     page = read_page(write(tmp_path, {"half \ud800": even(scenario)}))
-    assert "half \N{REPLACEMENT CHARACTER}" in page.text()
+    assert "half ?" in page.text()
 
 
 def test_huge_names_are_cut(tmp_path):

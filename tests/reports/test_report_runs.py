@@ -2,11 +2,13 @@
 
 import os
 
+import numpy as np
+import pandas as pd
 import pytest
 from report_cases import START, even, numbers_in, read_page, town, unmanaged
 
 import macjax
-from macjax import baselines
+from macjax import baselines, plots
 from macjax._errors import DataError, Fault, SettingsError, SolutionError
 from macjax.reports import facts as facts_module
 from macjax.results import Solution
@@ -16,6 +18,13 @@ from macjax.results.parts import Part
 @pytest.fixture
 def town_of_two():
     return town()
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures without lines, where a test is not about them: drawing takes seconds."""
+    picture = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+    monkeypatch.setattr(plots, "as_svg", lambda draw, size: picture)
 
 
 def write(tmp_path, solutions, **given):
@@ -41,7 +50,9 @@ def failed(scenario, method="mac", **given):
     )
 
 
-def test_missing_baselines_are_computed_and_said(tmp_path, town_of_two, capsys):
+def test_missing_baselines_are_computed_and_said(
+    tmp_path, town_of_two, capsys, undrawn
+):
     path = write(tmp_path, even(town_of_two), baselines=True, progress=True)
     assert heads(path) == ["unmanaged", "per session", "MAC (coordinated)"]
     page = read_page(path)
@@ -51,7 +62,9 @@ def test_missing_baselines_are_computed_and_said(tmp_path, town_of_two, capsys):
     assert "computing per session ..." in capsys.readouterr().err
 
 
-def test_given_baselines_are_not_computed_again(tmp_path, town_of_two, monkeypatch):
+def test_given_baselines_are_not_computed_again(
+    tmp_path, town_of_two, monkeypatch, undrawn
+):
     def never(*arguments, **settings):
         raise AssertionError("computed")
 
@@ -64,7 +77,7 @@ def test_given_baselines_are_not_computed_again(tmp_path, town_of_two, monkeypat
 
 
 def test_baselines_get_what_the_solution_was_asked_for(
-    tmp_path, town_of_two, monkeypatch
+    tmp_path, town_of_two, monkeypatch, undrawn
 ):
     asked = {}
 
@@ -84,7 +97,7 @@ def test_baselines_get_what_the_solution_was_asked_for(
     assert asked["per_session"] == ((solution.objective_spec,), settings)
 
 
-def test_a_baseline_that_fails_is_said(tmp_path, town_of_two, monkeypatch):
+def test_a_baseline_that_fails_is_said(tmp_path, town_of_two, monkeypatch, undrawn):
     def fails(*arguments, **settings):
         raise DataError([Fault("vehicles", "vehicle_id", "<cannot> make it")])
 
@@ -96,7 +109,9 @@ def test_a_baseline_that_fails_is_said(tmp_path, town_of_two, monkeypatch):
     assert "<cannot> make it" in text
 
 
-def test_an_interrupted_baseline_leaves_nothing(tmp_path, town_of_two, monkeypatch):
+def test_an_interrupted_baseline_leaves_nothing(
+    tmp_path, town_of_two, monkeypatch, undrawn
+):
     monkeypatch.setattr(
         baselines, "per_session", lambda s, *a, **k: even(s, status="interrupted")
     )
@@ -125,11 +140,9 @@ def test_without_any_schedule_the_page_still_says_why(tmp_path, town_of_two):
     assert '"feeders":[]' in numbers_in(path) and '"vehicles":[]' in numbers_in(path)
 
 
-def test_stranded_vehicles_are_named(tmp_path):
+def test_stranded_vehicles_are_named(tmp_path, undrawn):
     scenario = town(vehicle_ids=("x<y", "z"))
     solution = unmanaged(scenario)
-    import pandas as pd
-
     solution.stranded = pd.DataFrame(
         {"vehicle_id": ["x<y"], "trip": [0], "missing_kwh": [3.0]}
     )
@@ -163,7 +176,7 @@ def test_places_by_x_and_y_are_drawn(tmp_path):
     assert any("Map of the feeders by x and y" in i["alt"] for i in page.all("img"))
 
 
-def test_whole_numbers_as_ids(tmp_path):
+def test_whole_numbers_as_ids(tmp_path, undrawn):
     scenario = town([2**60, -1], [10**15 + k for k in range(3)])
     path = write(tmp_path, [unmanaged(scenario), even(scenario)], vehicles=10**15)
     assert f'"name":"{2**60}"' in numbers_in(path)
@@ -171,7 +184,7 @@ def test_whole_numbers_as_ids(tmp_path):
     assert not read_page(path).wrong
 
 
-def test_the_sources_of_a_region_are_listed(tmp_path, town_of_two):
+def test_the_sources_of_a_region_are_listed(tmp_path, town_of_two, undrawn):
     path = write(tmp_path, even(town_of_two), region={"counties": ["napa"]})
     page = read_page(path)
     assert "What was measured, modelled and assumed" in page.text("caption")
@@ -201,7 +214,7 @@ def test_what_is_no_solution_is_refused(tmp_path, town_of_two):
     with pytest.raises(SettingsError, match="at most 100, not 101"):
         many = town(vehicle_ids=[f"v{k}" for k in range(101)])
         write(tmp_path, even(many), vehicles=[f"v{k}" for k in range(101)])
-    part = even(town_of_two, part=Part(0, 2, [[0.0] * 48] * 2))
+    part = even(town_of_two, part=Part(0, 2, "run", np.zeros((2, 48))))
     with pytest.raises(SolutionError, match="one part of a solution"):
         write(tmp_path, part)
     assert not list(tmp_path.iterdir())
@@ -245,7 +258,7 @@ def test_read_only_places_are_refused(tmp_path, town_of_two, monkeypatch):
     assert "cannot write" in message
 
 
-def test_a_report_is_replaced_in_one_step(tmp_path, town_of_two, monkeypatch):
+def test_a_report_is_replaced_in_one_step(tmp_path, town_of_two, monkeypatch, undrawn):
     path = write(tmp_path, even(town_of_two))
     before = path.read_bytes()
 
@@ -262,14 +275,14 @@ def test_a_report_is_replaced_in_one_step(tmp_path, town_of_two, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_folders_of_the_path_are_made(tmp_path, town_of_two):
+def test_folders_of_the_path_are_made(tmp_path, town_of_two, undrawn):
     path = macjax.report(
         even(town_of_two), tmp_path / "a" / "b.html", baselines=False, progress=False
     )
     assert path.is_file() and START.year == 2026
 
 
-def test_solutions_of_one_method_are_numbered(tmp_path, town_of_two):
+def test_solutions_of_one_method_are_numbered(tmp_path, town_of_two, undrawn):
     path = write(tmp_path, [even(town_of_two), even(town_of_two)])
     assert heads(path) == ["MAC (coordinated)", "MAC (coordinated) 2"]
     path = write(tmp_path, {"late": even(town_of_two), "soon": even(town_of_two)})

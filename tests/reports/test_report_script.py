@@ -41,7 +41,8 @@ def call(expression: str):
 
 @pytest.fixture(scope="module")
 def scenario():
-    return town(EVIL, [f"{name} {k}" for k, name in enumerate(EVIL)], 0.0)
+    cars = [f"{name} {k}" for k, name in enumerate((*EVIL, *EVIL[:2]))]
+    return town(EVIL, cars, 0.0)  # two cars on the first two feeders
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_choosers_appear_and_offer_every_name(seen):
     feeder, vehicle = seen["loaded"]["feeder"], seen["loaded"]["vehicle"]
     assert not feeder["hidden"] and not vehicle["hidden"]
     assert set(feeder["options"]) == set(EVIL)
-    assert len(vehicle["options"]) == len(EVIL)
+    assert len(vehicle["options"]) == len(EVIL) + 2
 
 
 def test_a_choice_draws_that_feeder_with_its_numbers(seen, scenario):
