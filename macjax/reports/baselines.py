@@ -1,6 +1,7 @@
 """Unmanaged and per-session charging beside solutions that lack them."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from macjax import baselines
 from macjax._errors import MacjaxError
@@ -9,7 +10,7 @@ from macjax.plots import LABELS
 
 
 def with_baselines(
-    shown: Mapping[str, object], notes: list[str], tell: Callable, progress: bool
+    shown: Mapping[str, Any], notes: list[str], tell: Callable, progress: bool
 ) -> dict:
     """The solutions with unmanaged and per-session charging where they are missing.
 

@@ -6,6 +6,7 @@ overloaded, by their largest load over capacity.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from macjax import planning
 from macjax.plots import pick_vehicles
 from macjax.reports.seen import Seen
 from macjax.results import compare, tables
+from macjax.scenario import Scenario
 
 # What is drawn for all to see, and what can be chosen with script.
 DRAWN_FEEDERS, CHOSEN_FEEDERS = 6, 200
@@ -48,7 +50,7 @@ class Facts:
 
     shown: Mapping[str, Seen]
     usable: Mapping[str, Seen]
-    scenario: object
+    scenario: Scenario
     methods: pd.DataFrame
     intervals: pd.DataFrame
     upgrades: pd.DataFrame
@@ -68,7 +70,7 @@ class Facts:
 
 
 def gather(
-    shown: Mapping[str, object],
+    shown: Mapping[str, Any],
     vehicles: list | None,
     origin: pd.DataFrame | None,
     notes: Sequence[str],

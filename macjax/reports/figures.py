@@ -11,7 +11,8 @@ from macjax.reports.facts import DRAWN_FEEDERS, DRAWN_VEHICLES, Facts
 from macjax.reports.html import Figure, short
 from macjax.results import tables
 
-WIDE, SQUARE, LOW = (9.0, 4.2), (6.0, 6.0), (9.0, 3.6)
+WIDE, TALL, HALF = (9.0, 4.2), (8.0, 5.0), (7.0, 4.2)
+SQUARE = (5.0, 5.5)
 MOST_MAPS = 3
 NAMED = 3  # feeders that a text names
 
@@ -28,7 +29,7 @@ def costs(facts: Facts) -> list[Figure]:
         if np.isfinite(least := numbers["upgrade_cost_at_least"]):
             text += f", no schedule of its kind needs less than {least:,.0f}"
         said.append(text)
-    svg = plots.as_svg(lambda ax: planning.cost_intervals(facts.usable, ax), LOW)
+    svg = plots.as_svg(lambda ax: planning.cost_intervals(facts.usable, ax), TALL)
     alt = "Bars of the upgrade cost of each method. " + "; ".join(said) + "."
     return [Figure(svg, alt)]
 
@@ -156,9 +157,7 @@ def convergences(facts: Facts) -> list[Figure]:
         if not plots.has_history(solution):
             continue
         try:
-            svg = plots.as_svg(
-                lambda ax, s=solution: plots.convergence(s, ax), (7.0, 4.2)
-            )
+            svg = plots.as_svg(lambda ax, s=solution: plots.convergence(s, ax), HALF)
         except SolutionError:  # a run that ended before its first check
             continue
         gap = f"{solution.gap:.1e}" if np.isfinite(solution.gap) else "none"

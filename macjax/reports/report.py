@@ -7,7 +7,7 @@ from pathlib import Path
 
 from macjax._errors import SettingsError, SolutionError
 from macjax.plots import _labelled, require_matplotlib
-from macjax.regions.config import RegionConfig
+from macjax.regions.config import RegionConfig, read_config
 from macjax.regions.provenance import provenance
 from macjax.reports.baselines import with_baselines
 from macjax.reports.embed import embedded
@@ -71,7 +71,7 @@ def report(
     scenario = next(iter(shown.values())).scenario
     if vehicles is not None:
         vehicles = _known(scenario, vehicles)
-    origin = None if region is None else provenance(region)
+    origin = None if region is None else provenance(read_config(region))
     notes: list[str] = []
     if baselines:
         shown = with_baselines(shown, notes, tell, prints)
