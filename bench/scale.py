@@ -38,6 +38,8 @@ import time
 from pathlib import Path
 
 from _scale import report
+from _scale.options import numbers, positive, record_file, whole
+from _scale.peers import expand
 from _scale.process import (
     environment,
     find_device,
@@ -50,25 +52,22 @@ from _scale.process import (
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
-def numbers(text: str) -> list[int]:
-    """Whole numbers from a list with commas; 1e6 is one too."""
-    return [int(float(word)) for word in text.split(",") if word]
-
-
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--evs", type=numbers, default=[1000, 10_000, 100_000])
-    parser.add_argument("--slots", type=int, default=168)
-    parser.add_argument("--slot-minutes", type=int, default=60)
+    parser.add_argument("--slots", type=whole, default=168)
+    parser.add_argument("--slot-minutes", type=whole, default=60)
     parser.add_argument("--kind", default="hard", help="of macjax.synthetic.fleet")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
-    parser.add_argument("--gap", type=float, default=1e-3)
+    parser.add_argument("--gap", type=positive, default=1e-3)
     parser.add_argument("--dtype", choices=("float64", "float32"))
-    parser.add_argument("--time-limit", type=float, default=3600.0, metavar="S")
-    parser.add_argument("--peers", default="", help="highs,pdlp,mpax; none by default")
-    parser.add_argument("--peer-time-limit", type=float, default=300.0, metavar="S")
+    parser.add_argument("--time-limit", type=positive, default=3600.0, metavar="S")
+    parser.add_argument(
+        "--peers", type=expand, default=[], help="highs,pdlp,mpax; none by default"
+    )
+    parser.add_argument("--peer-time-limit", type=positive, default=300.0, metavar="S")
     parser.add_argument("--peers-up-to", type=int, default=10_000, metavar="EVS")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--no-save", action="store_true", help="print only")
@@ -78,8 +77,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def one_size(evs: int, options: argparse.Namespace, folder: str) -> dict:
     """Make a fleet, measure it, and let the peers solve it."""
-    from _scale.peers import expand
-
     label = f"{evs:,} EVs"
     fleet = {
         "evs": evs,
@@ -104,20 +101,18 @@ def one_size(evs: int, options: argparse.Namespace, folder: str) -> dict:
         "label": label,
     }
     record["macjax"] = run_part(__file__, "macjax", given)
-    peers = expand(options.peers)
-    if peers and evs <= options.peers_up_to:
+    if options.peers and evs <= options.peers_up_to:
         from _scale.duel import duel
 
-        given |= {"peers": peers, "peer_time_limit": options.peer_time_limit}
+        given |= {"peers": options.peers, "peer_time_limit": options.peer_time_limit}
         record["peers"] = duel(__file__, given)
     return record
 
 
 def run(options: argparse.Namespace) -> dict:
     """All sizes, each result written as soon as it is there."""
-    out = options.out
-    if out.suffix != ".json":
-        out = out / f"scale_{options.kind}_{options.device}.json"
+    name = f"scale_{options.kind}_{options.device}.json"
+    out = None if options.no_save else record_file(options.out, name)
     kept = {k: v for k, v in vars(options).items() if k not in ("out", "part")}
     here = environment() | {"device": find_device(__file__, options.device)}
     record: dict = {"settings": kept, "environment": here, "sizes": []}
@@ -129,7 +124,7 @@ def run(options: argparse.Namespace) -> dict:
         record["exponents"] = report.exponents(record["sizes"])
         record["seconds"] = time.perf_counter() - begin
         print(report.summary(record) + "\n", flush=True)
-        if not options.no_save:
+        if out:
             write_json(out, record)
             report.draw(record, out.with_suffix(".png"))
     return record

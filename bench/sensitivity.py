@@ -2,15 +2,16 @@
 
     python bench/sensitivity.py --out out/napa --results bench/results
 
-Napa County with all its electric cars, unmanaged and MAC, as sweeps that go on where
-they were stopped (in `--out`). One record each in `--results`:
+Napa County, unmanaged and MAC, as sweeps that go on where they were stopped (in
+`--out`); with all its electric cars, or a `--sample` of them. One record each in
+`--results`:
 
     napa_adoption.json      share of electric cars x share of commuters with a charger
     napa_slots.json         slots of 60, 30 and 15 minutes
     napa_bootstrap.json     samples beside all cars, several seeds
     napa_transformers.json  the county's cars at home on 73 service transformers
 
-`--quick` takes a tenth of the cars and fewer cases: a smoke run.
+`--quick` takes fewer cases: a smoke run.
 """
 
 import argparse
@@ -35,24 +36,23 @@ CONFIG = ROOT / "configs" / "napa_county.toml"
 TABLES = ROOT / "notebooks" / "data"
 SMARTDS = ("transformers", "loads", "load_profiles_15min")
 METHODS = ["unmanaged", "mac"]
-PARTS = ("adoption", "slots", "bootstrap", "transformers")
 
 
-def adoption(out: Path, quick: bool) -> dict:
+def adoption(out: Path, sample: float, quick: bool) -> dict:
     """Adoption and chargers at work."""
     over = {"adoption": [0.1, 0.3, 0.5], "work_share": [0.2, 0.4, 0.6]}
     if quick:
-        over = {"adoption": [0.1, 0.3], "sample": [0.1]}
-    return swept(over, out)
+        over = {"adoption": [0.1, 0.3], "work_share": [0.4]}
+    return swept({"sample": [sample], **over}, out)
 
 
-def slots(out: Path, quick: bool) -> dict:
+def slots(out: Path, sample: float, quick: bool) -> dict:
     """Length of a slot: the same trips and stays."""
-    over: dict = {"slot_minutes": [60, 30] if quick else [60, 30, 15]}
-    return swept(over | ({"sample": [0.1]} if quick else {}), out)
+    lengths = [60, 30] if quick else [60, 30, 15]
+    return swept({"sample": [sample], "slot_minutes": lengths}, out)
 
 
-def bootstrap(out: Path, quick: bool) -> dict:
+def bootstrap(out: Path, sample: float, quick: bool) -> dict:
     """Samples beside the whole, seed by seed."""
     samples = [0.05, 0.1] if quick else [0.05, 0.1, 0.25, 0.5, 1.0]
     seeds = [1, 2] if quick else [1, 2, 3]
@@ -62,8 +62,8 @@ def bootstrap(out: Path, quick: bool) -> dict:
     return found | {"bias": studies.sampling_bias(frame)}
 
 
-def transformers(out: Path, quick: bool) -> dict:
-    """Cars at home on service transformers, several draws; out is not used.
+def transformers(out: Path, sample: float, quick: bool) -> dict:
+    """Cars at home on service transformers, several draws; nothing to go on from.
 
     The day of the load profiles takes 22 % of the ratings at its peak; a high-load day
     is taken as 2.5 times that, 80 % of the nominal loads of all customers [assumed].
@@ -106,20 +106,33 @@ def swept(over: dict, out: Path) -> dict:
     return {"over": over, "rows": frame.drop(columns="folder")}
 
 
+PARTS = {
+    "adoption": adoption,
+    "slots": slots,
+    "bootstrap": bootstrap,
+    "transformers": transformers,
+}
+
+
 def main() -> int:
     """Run the parts and write their records."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the sweeps")
     parser.add_argument("--results", type=Path, default=Path("bench/results"))
     parser.add_argument("--part", choices=PARTS, action="append")
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument(
+        "--sample", type=float, default=1.0, help="of adoption and slots; default all"
+    )
+    parser.add_argument("--quick", action="store_true", help="few cases")
     args = parser.parse_args()
     macjax.use_all_cores()
     for part in args.part or PARTS:
         begin = time.monotonic()
-        found = globals()[part](args.out / part, args.quick)
+        swept_part = part in ("adoption", "slots") and args.sample < 1
+        of_sample = f" --sample {args.sample:g}" if swept_part else ""
+        found = PARTS[part](args.out / part, args.sample, args.quick)
         record = {
-            "command": f"python bench/sensitivity.py --part {part}",
+            "command": f"python bench/sensitivity.py --part {part}{of_sample}",
             "config": "configs/napa_county.toml",
             **found,
             "seconds": round(time.monotonic() - begin, 1),

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from _scale import report
+from _scale.options import gaps, positive, record_file
 from _scale.process import (
     environment,
     find_device,
@@ -31,7 +32,7 @@ from _scale.process import (
     write_json,
 )
 
-RESULTS = Path(__file__).resolve().parent / "results" / "suite.json"
+RESULTS = Path(__file__).resolve().parent / "results"
 # name: kind, EVs, slots, slot length [min], seed
 INSTANCES = {
     "easy": ("easy", 3000, 168, 60, 0),
@@ -171,10 +172,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", metavar="PATTERN", help="instances whose name fits")
     parser.add_argument("--quick", action="store_true", help="two tiny instances")
-    parser.add_argument("--gaps", default="1e-3,1e-4", help="with commas")
+    parser.add_argument("--gaps", type=gaps, default=[1e-3, 1e-4], help="with commas")
     parser.add_argument("--dtype", choices=("float64", "float32"))
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
-    parser.add_argument("--time-limit", type=float, default=600.0, metavar="S")
+    parser.add_argument("--time-limit", type=positive, default=600.0, metavar="S")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--against", type=Path, help="an earlier JSON file")
     parser.add_argument("--no-save", action="store_true", help="print only")
@@ -188,6 +189,11 @@ def run(options: argparse.Namespace) -> list[dict]:
     chosen = {
         k: v for k, v in chosen.items() if fnmatch.fnmatch(k, options.only or "*")
     }
+    if not chosen:
+        raise SystemExit(
+            f"--only {options.only} fits no instance: {', '.join(INSTANCES)}"
+        )
+    out = None if options.no_save else record_file(options.out, "suite.json")
     before = None
     if options.against:
         before = json.loads(options.against.read_text("utf-8"))
@@ -196,15 +202,15 @@ def run(options: argparse.Namespace) -> list[dict]:
     here = environment() | {"device": find_device(__file__, options.device)}
     record = {"settings": settings, "environment": here, "rows": []}
     for name, instance in chosen.items():
-        for gap in map(float, options.gaps.split(",")):
+        for gap in options.gaps:
             tell(f"{name}, gap {gap:g}")
             given = settings | {"instance": instance, "gap": gap}
             row = run_part(__file__, "solve", given)
             record["rows"].append({"instance": name, "gap_asked": gap} | row)
-            if not options.no_save:
-                write_json(options.out, record)
+            if out:
+                write_json(out, record)
                 text = summary(record["rows"], before) + "\n"
-                options.out.with_suffix(".md").write_text(text, "utf-8")
+                out.with_suffix(".md").write_text(text, "utf-8")
     print(summary(record["rows"], before))
     return record["rows"]
 

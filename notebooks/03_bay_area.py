@@ -4,7 +4,7 @@
 # Electric cars of the San Francisco Bay Area over a week, charged as soon as they
 # arrive, by a tariff, session by session, and coordinated over all their trips (MAC).
 # Here one county runs, one car in ten; the figures of the whole region, one car in 20,
-# and of the county with all cars come from recorded runs (`bench/results`).
+# come from a recorded run (`bench/results`).
 #
 # What is measured, modelled and assumed stands in the last table: the travel is
 # modelled, the feeders follow published quantiles, and nobody's real feeder is in it.
@@ -76,7 +76,7 @@ study.tables["intervals"].set_index("quantity")
 # ## How it is spread over the feeders
 #
 # Few feeders need most of the upgrade. MAC fills feeders up to their capacity; what is
-# left is mostly overload that the base load causes alone.
+# left here is mostly overload that the base load causes alone.
 
 # %%
 axes = planning.feeder_distribution(list(study.solutions.values()))
@@ -127,11 +127,7 @@ axes = planning.cost_intervals(list(study.solutions.values()))
 # %% [markdown]
 # ## Sensitivity: adoption, and chargers at work
 #
-# Of the county with all cars, from the record; below a small sweep of the same kind.
-
-# %%
-recorded = pd.DataFrame(record("napa_adoption")["rows"])
-recorded.pivot(index="adoption", columns=["method", "work_share"], values="upgrade_kw")
+# Upgrade [kW] by share of electric cars and share of commuters with a charger at work.
 
 # %%
 frame = macjax.sweep(
@@ -146,16 +142,13 @@ frame.pivot(index="adoption", columns=["method", "work_share"], values="upgrade_
 # ## Slots of 60, 30 and 15 minutes
 #
 # The same trips and stays; finer slots see higher peaks of unmanaged charging, whose
-# power an hour averages out. Cars that are coordinated do not care.
+# power an hour averages out.
 
 # %%
 columns = ["slot_minutes", "method", "upgrade_kw", "upgrade_cost", "seconds"]
-pd.DataFrame(record("napa_slots")["rows"])[columns]
-
-# %%
 finer = macjax.sweep(
     county | {"sample": 0.05},
-    over={"slot_minutes": [60, 30]},
+    over={"slot_minutes": [60, 30, 15]},
     methods=["unmanaged", "mac"],
     gap=1e-3,
 )

@@ -1,5 +1,6 @@
 """The scale bench: its LP is the problem, its judge is fair, a smoke run certifies."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -120,8 +121,30 @@ def test_a_peer_is_run_again_until_its_answer_certifies(bench, tmp_path, monkeyp
 def test_peers_are_named_alone_or_by_family(bench):
     names = ["highs-simplex", "highs-ipx", "highs-hipdlp", "pdlp"]
     assert bench.peers.expand("highs,pdlp,highs-ipx") == names
-    with pytest.raises(SystemExit, match="gurobi"):
+    with pytest.raises(argparse.ArgumentTypeError, match="gurobi"):
         bench.peers.expand("gurobi")
+
+
+@pytest.mark.parametrize(
+    ("script", "wrong", "told"),
+    [
+        ("scale", ["--peers", "gurobi"], "unknown peers gurobi"),
+        ("scale", ["--evs", "0,1"], "above 0"),
+        ("scale", ["--evs", ""], "at least one"),
+        ("scale", ["--evs", "10.5"], "whole"),
+        ("scale", ["--peer-time-limit", "0"], "above 0"),
+        ("scale", ["--out", "/proc/nothing/here.json"], "cannot be written"),
+        ("suite", ["--only", "nothing"], "fits no instance"),
+        ("suite", ["--gaps", "small"], "gaps"),
+        ("suite", ["--out", "/proc/nothing/here.json"], "cannot be written"),
+    ],
+)
+def test_wrong_options_are_told_before_anything_is_measured(script, wrong, told):
+    command = [sys.executable, str(BENCH / f"{script}.py"), *wrong]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert told in done.stderr and "Traceback" not in done.stderr
+    assert "EVs:" not in done.stderr and "gap 0" not in done.stderr
 
 
 def test_the_exponent_is_the_slope_of_the_logarithms(bench):

@@ -48,7 +48,7 @@ def bay_area(names: dict) -> None:
     assert service["mac"] <= service["unmanaged"]
     recorded = names["region"]["records"]["methods"]
     assert recorded[-1]["method"] == "mac" and recorded[-1]["gap"] <= 1e-3
-    assert len(names["draws"]) > 0 and len(names["recorded"]) > 0
+    assert len(names["draws"]) > 0
 
 
 CHECKS = {
@@ -58,7 +58,13 @@ CHECKS = {
 }
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
+LONG = {"03_bay_area"}  # over 30 seconds
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in NOTEBOOKS],
+)
 def test_notebook_runs(name, monkeypatch):
     names = run(name, monkeypatch)
     if name in CHECKS:

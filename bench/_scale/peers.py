@@ -14,6 +14,7 @@ All cores are given to those that can use more than one. Settings that are not n
 here are the solvers' own.
 """
 
+import argparse
 import importlib.util
 import time
 from pathlib import Path
@@ -36,7 +37,9 @@ def expand(names: str) -> list[str]:
     unknown = [n for n in found if n not in TOLERANCES]
     if unknown:
         known = ", ".join([*EXPAND, *TOLERANCES])
-        raise SystemExit(f"unknown peers {', '.join(unknown)}; known: {known}")
+        raise argparse.ArgumentTypeError(
+            f"unknown peers {', '.join(unknown)}; known: {known}"
+        )
     return list(dict.fromkeys(found))
 
 

@@ -84,7 +84,7 @@ def check_space(folder: Path, size: int) -> None:
         size: bytes of one checkpoint; a new one is whole before an old one goes.
     """
     needed = (KEPT + 1) * size
-    there = sum(path.stat().st_size for path in checkpoint_files(folder))
+    there = sum(path.lstat().st_size for path in checkpoint_files(folder))
     free = shutil.disk_usage(folder).free + there
     if free < needed:
         raise SettingsError(

@@ -93,12 +93,14 @@ def _prepare(folder: Path, path: Path, record: Mapping, settings: Settings) -> W
     scenario, objective = read_problem(folder, record["vehicle_to_grid"])
     if scenario.fingerprint != record["scenario"]:
         raise CheckpointError(
-            f"'{path}' belongs to another scenario than '{folder / 'scenario'}'"
+            f"'{path}' belongs to another scenario than '{folder / 'scenario'}'; "
+            "without it the checkpoint before is taken"
         )
     work = prepare(scenario, objective, "mobility", settings, clock)
     if terms_digest(work.data) != record["terms"]:
         raise CheckpointError(
-            f"'{path}' belongs to another objective than '{folder / 'objective.json'}'"
+            f"'{path}' belongs to another objective than "
+            f"'{folder / 'objective.json'}'; without it the checkpoint before is taken"
         )
     if work.device != record["device"]:
         raise CheckpointError(

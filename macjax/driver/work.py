@@ -31,7 +31,7 @@ from macjax.driver.warm_start import WarmStart
 from macjax.fleet.budget import free_bytes
 from macjax.fleet.devices import own_blocks, own_devices, put_whole
 from macjax.fleet.grid import LEAST_LANES
-from macjax.fleet.memory import bytes_on_devices, told_if_short
+from macjax.fleet.memory import bytes_on_devices, size_text, told_if_short
 from macjax.fleet.opportunities import charging_chains
 from macjax.fleet.packing import Fleet, pack
 from macjax.fleet.unpack import energies_of, plan_of
@@ -141,6 +141,7 @@ class Work:
                 with told_if_short(None, dtype):
                     self.fleet = self._pack(dtype, self.budget)
                 self.clock.lap("pack")
+                self._tell_if_over()
                 try:
                     with told_if_short(self.fleet, dtype):
                         return self._solve(warm, left)
@@ -159,16 +160,33 @@ class Work:
         if not (alone and on_device and self.shrunk < SHRINKS) or least:
             return False
         self.shrunk += 1
-        planned = bytes_on_devices(self.fleet, self.settings.dtype) / self.devices
+        planned = self._planned()
         self.budget = SHRINK * planned
         warnings.warn(
             MemoryShortWarning(
-                f"the device ran out of memory, of which {planned / 2**30:,.2f} GiB "
-                "were planned; the solve starts anew, in chunks and with half of it"
+                f"the device ran out of memory, of which {size_text(planned)} were "
+                "planned; the solve starts anew in smaller chunks"
             ),
             stacklevel=4,
         )
         return True
+
+    def _planned(self) -> float:
+        """Bytes that the solve takes on each device, about."""
+        return bytes_on_devices(self.fleet, self.settings.dtype) / self.devices
+
+    def _tell_if_over(self) -> None:
+        """Warn if the smallest chunk takes more than the limit that was given."""
+        given = self.settings.device_memory
+        if given is None or self._planned() <= given * 2**30:
+            return
+        warnings.warn(
+            MemoryShortWarning(
+                f"device_memory={given:g} GiB is less than the smallest chunk takes, "
+                f"about {size_text(self._planned())} on each device; it is exceeded"
+            ),
+            stacklevel=4,
+        )
 
     def _solve(self, warm, left) -> Solution:
         """Iterate, certify."""

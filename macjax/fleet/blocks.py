@@ -106,20 +106,22 @@ def over_blocks(
     work: Callable[..., tuple[Any, Any]],
     total: Any,
     *items: Any,
-    old: tuple[Array, ...] = (),
+    into: tuple[Array, ...] = (),
 ) -> tuple[Any, Any]:
     """Work off the blocks of a fleet, one after another.
 
     Arguments:
         batch: the fleet.
-        work: (total, block, *items, *old, of the block) -> total, outputs of the block.
+        work: (total, block, *items of the block) -> total, outputs of the block.
         total: what is summed over the blocks.
         items: arrays or trees of arrays with a leading axis of blocks.
-        old: arrays that are overwritten by the outputs, block by block, one for each.
+        into: arrays that the last outputs are written over. They must not be among
+            the items: XLA copies an array that a loop reads and writes, whole, for
+            each block.
 
     Returns:
         the last total, and the outputs with a leading axis of blocks; blocks that hold
-        no vehicle are left 0, or as they were in `old`.
+        no vehicle are left 0, or as they were in `into`.
     """
     arrays, static = eqx.partition(
         (batch, items), lambda x: eqx.is_array(x) and x.ndim > 1
@@ -130,19 +132,22 @@ def over_blocks(
             lambda x: jax.lax.dynamic_index_in_dim(x, n, keepdims=False), arrays
         )
 
-    def one(total, n, old):
+    def one(total, n):
         block, items = eqx.combine(at(n, arrays), static)
-        return work(total, block, *items, *at(n, old))
+        return work(total, block, *items)
 
-    outputs = old
-    if not old:
-        _, shapes = jax.eval_shape(one, total, jnp.zeros((), jnp.int32), old)
-        blocks = batch.shape[0]
-        outputs = jax.tree.map(lambda x: jnp.zeros((blocks, *x.shape), x.dtype), shapes)
+    def empty(shape):
+        return jnp.zeros((batch.shape[0], *shape.shape), shape.dtype)
+
+    _, outputs = jax.eval_shape(one, total, jnp.zeros((), jnp.int32))
+    if into:
+        outputs = (*jax.tree.map(empty, outputs[: -len(into)]), *into)
+    else:
+        outputs = jax.tree.map(empty, outputs)
 
     def body(n, carry):
         total, outputs = carry
-        total, new = one(total, n, outputs if old else ())
+        total, new = one(total, n)
         outputs = jax.tree.map(
             lambda out, x: jax.lax.dynamic_update_index_in_dim(out, x, n, 0),
             outputs,

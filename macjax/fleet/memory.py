@@ -24,6 +24,13 @@ def bytes_on_devices(fleet: Fleet, dtype) -> int:
     return int(devices * chunk_bytes(batch.chunk, block_bytes))
 
 
+def size_text(size: float) -> str:
+    """Bytes as people read them."""
+    if size < 2**30:
+        return f"{size / 2**20:,.2f} MiB"
+    return f"{size / 2**30:,.1f} GiB"
+
+
 @contextlib.contextmanager
 def told_if_short(fleet: Fleet | None, dtype) -> Iterator[None]:
     """Tell a failed allocation as a `MemoryShortError` that says what to do.
@@ -49,12 +56,12 @@ def _advice(fleet: Fleet | None, dtype, text: str) -> str:
         return f"the fleet does not fit into memory while it is packed ({reason})"
     batch, name = fleet.batch, np.dtype(dtype).name
     count = 1 if batch.mesh is None else batch.mesh.size
-    needed = bytes_on_devices(fleet, dtype) / 2**30
+    needed = size_text(bytes_on_devices(fleet, dtype))
     what = "the solve" if not batch.in_chunks else "the solve, in chunks,"
     advice = "more devices (devices=), or fewer feeders at a time (Scenario.subset)"
     if name == "float64":
         advice = f"dtype='float32' (half of it), {advice}"
     return (
-        f"out of memory: {what} needs about {needed:,.1f} GiB in {name} on {count} "
-        f"device{'s' * (count > 1)} and found less; {advice} would do ({reason})"
+        f"out of memory: {what} needs about {needed} in {name} on {count} "
+        f"device{'s' * (count > 1)} and found less; {advice} may do ({reason})"
     )

@@ -173,7 +173,7 @@ def _feeders(tables: Problem, load, dual, rho):
     return after, (dual - 2 * after, 1 / rho, jnp.mean(1 / rho))
 
 
-def _respond(fleet: FleetBatch, tables, guess, relaxed, *energy):
+def _respond(fleet: FleetBatch, tables, guess, relaxed, *into):
     """The next u^, and u where it has a place, of all vehicles; their loads."""
     shift, lift, gain, epsilon, empty = tables
 
@@ -183,7 +183,7 @@ def _respond(fleet: FleetBatch, tables, guess, relaxed, *energy):
 
     shadow = fleet_shadows(fleet, projection, (relaxed,), guess)
 
-    def block_step(totals, block, shadow, before, *_):
+    def block_step(totals, block, shadow, before):
         cell = block.cell()
         energy = projection(block, before).energy(shadow)
         center = before + shift[cell]
@@ -194,8 +194,9 @@ def _respond(fleet: FleetBatch, tables, guess, relaxed, *energy):
             add_load(total, block, energy),
             add_load(relaxed_total, block, after),
         )
-        return totals, (after, energy)[: len(old)]
+        return totals, (after, energy)[: 1 + len(into)]
 
-    old = (relaxed, *energy)
-    totals, outputs = over_blocks(fleet, block_step, (empty, empty), shadow, old=old)
+    totals, outputs = over_blocks(
+        fleet, block_step, (empty, empty), shadow, relaxed, into=into
+    )
     return totals, (*outputs, shadow)

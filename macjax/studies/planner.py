@@ -189,11 +189,12 @@ class _Run:
         settings = {k: v for k, v in request.settings.items() if k not in NOT_COMPARED}
         if "warm_start" in settings:
             settings["warm_start"] = settings["warm_start"].scenario.fingerprint
+        objective: Any = request.objective or PeakOverload()
         what = {
             "macjax": __version__,
             "source": self.source.record(),
             "methods": list(self.names),
-            "objective": (request.objective or PeakOverload()).to_dict(),
+            "objective": objective.to_dict(),
             "settings": settings,
         }
         if "time_of_use" in self.names:

@@ -113,7 +113,9 @@ def markdown(frame: pd.DataFrame) -> str:
 
 def _methods(methods: pd.DataFrame, currency: str) -> str:
     """Methods side by side."""
-    table = {"": [name.format(currency) for _, name, _ in ROWS]}
+    table: dict[str | None, list[str]] = {
+        "": [name.format(currency) for _, name, _ in ROWS]
+    }
     for row in methods.to_dict("records"):
         label = LABELS.get(row["method"], row["method"])
         table[label] = [_cell(row[column], shown) for column, _, shown in ROWS]

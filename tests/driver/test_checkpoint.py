@@ -327,6 +327,15 @@ def test_a_damaged_newest_one_falls_back(folder, whole):
         macjax.resume(folder)
 
 
+def test_a_link_to_nothing_counts_as_damaged(folder, whole):
+    first, second = checkpoint_files(folder)
+    second.unlink()
+    second.symlink_to(folder / "nothing")
+    with pytest.warns(CheckpointWarning, match=f"{second.name}.*{first.name}"):
+        found = macjax.resume(folder, max_iterations=20_000, checkpoint_every=1e6)
+    assert_same_end(whole, found)
+
+
 class Evil:
     def __reduce__(self):
         return os.mkdir, ("evil",)

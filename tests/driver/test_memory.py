@@ -42,7 +42,7 @@ def test_a_full_device_is_told_with_what_would_do(
         with pytest.raises(macjax.MemoryShortError) as caught:
             macjax.solve(street, dtype=dtype, gap=1e-6)
     text = str(caught.value)
-    assert "GiB" in text and dtype in text and "Scenario.subset" in text
+    assert "MiB" in text and dtype in text and "Scenario.subset" in text
     assert ("dtype='float32'" in text) == less
     assert "more lines" not in text
 
@@ -87,3 +87,10 @@ def test_the_plan_holds_what_the_programs_take(monkeypatch):
     if not taken:
         pytest.skip("this JAX does not tell what programs take")
     assert planned / 2 < max(taken) - before <= planned
+
+
+def test_a_limit_below_the_smallest_chunk_is_told(street):
+    """The solve goes on with that chunk."""
+    with pytest.warns(macjax.MemoryShortWarning, match="smallest chunk"):
+        solution = macjax.solve(street, device_memory=1e-9)
+    assert solution.status == "solved" and solution.settings["in_chunks"]

@@ -1,5 +1,7 @@
 """One ADMM iteration: its fixed points, its prices, and its penalties."""
 
+import re
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -15,11 +17,11 @@ from solver_cases import (
     scenario_of,
 )
 
-from macjax import EnergyCost, OverloadEnergy, PeakOverload
+from macjax import EnergyCost, OverloadEnergy, PeakOverload, synthetic
 from macjax.fleet.unpack import energies_of
 from macjax.scenario.plan import Plan
 from macjax.solvers import admm
-from macjax.solvers.mac import feasible_start, fleet_load
+from macjax.solvers.mac import admm_chunk, feasible_start, fleet_load
 
 
 @eqx.filter_jit
@@ -146,3 +148,21 @@ def test_an_iteration_is_the_same_without_its_schedule():
     np.testing.assert_allclose(same, load, rtol=1e-12)
     np.testing.assert_allclose(other.relaxed, one.relaxed, atol=1e-12)
     np.testing.assert_allclose(other.dual, one.dual, rtol=1e-12)
+
+
+def test_no_block_costs_a_copy_of_the_fleet():
+    """What a pass over blocks reads it does not write, or XLA copies it for each."""
+    scenario = synthetic.fleet(400, 96, kind="hard", seed=0)
+    _, problem = packed(scenario, PeakOverload())
+    shape = problem.fleet.shape
+    assert shape[0] > 1
+    energy = jnp.zeros(shape)
+    state = begin(problem, energy, jnp.zeros_like(problem.mass))
+    program = admm_chunk.lower(problem, state, jnp.asarray(2, jnp.int32)).compile()
+    whole = f"f64[{','.join(map(str, shape))}]"
+    parts = re.split(r"^}$", program.as_text(), flags=re.MULTILINE)
+    loops = [p for p in parts if "scatter" in p and f"{whole}{{3,2,1,0}} fusion(" in p]
+    assert loops
+    for loop in loops:
+        copies = re.findall(rf"= {re.escape(whole)}\S* copy\(.*", loop)
+        assert not copies
