@@ -27,6 +27,7 @@ from macjax.plots.loads import load_duration as load_duration
 from macjax.plots.loads import worst_feeder as worst_feeder
 from macjax.plots.runs import convergence as convergence
 from macjax.plots.runs import has_history as has_history
+from macjax.plots.saving import DOTS_PER_INCH as DOTS_PER_INCH
 from macjax.plots.saving import FILES as FILES
 from macjax.plots.saving import as_svg as as_svg
 from macjax.plots.saving import save_all as save_all

@@ -1,6 +1,7 @@
 """Loads of feeders against their capacity, over time and by duration."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -90,7 +91,7 @@ def load_duration(solutions, feeder_id=None, ax=None):
     base = first.loads()
     base = base.assign(load_kw=base["base_kw"])
     hours, whole = _duration(base, feeder_id, first.scenario)
-    drawn = {"drawstyle": "default" if feeder_id is None else "steps-post"}
+    drawn: Any = {"drawstyle": "default" if feeder_id is None else "steps-post"}
     ax.plot(*hours, color="0.6", lw=1.2, label="load without EVs", **drawn)
     for rank, (label, solution) in enumerate(shown.items()):
         (x, y), _ = _duration(_with_load(solution), feeder_id, solution.scenario)

@@ -4,6 +4,7 @@ import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from macjax.plots.bars import upgrades
 from macjax.plots.canvas import DRAWN_LAST, _labelled, require_matplotlib
@@ -15,7 +16,7 @@ DOTS_PER_INCH = 150
 FILES = ("feeder_load.png", "load_duration.png", "upgrades.png", "convergence.png")
 FILES += ("prices.png",)
 # Text stays text, and the same numbers give the same file.
-SVG = {"svg.fonttype": "none", "svg.hashsalt": "macjax"}
+SVG: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "macjax"}
 SAYS_NOTHING = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
