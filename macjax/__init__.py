@@ -26,6 +26,7 @@ from macjax._version import __version__ as __version__
 if TYPE_CHECKING:
     from macjax import baselines as baselines
     from macjax import importers as importers
+    from macjax import market as market
     from macjax import objectives as objectives
     from macjax import planning as planning
     from macjax import plots as plots
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from macjax import regions as regions
     from macjax import studies as studies
     from macjax import synthetic as synthetic
+    from macjax import tariffs as tariffs
     from macjax._program import use_all_cores as use_all_cores
     from macjax.certificate import Certificate as Certificate
     from macjax.certificate import certify as certify
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
     from macjax.driver import solve as solve
     from macjax.examples import example as example
     from macjax.examples import example_assumptions as example_assumptions
+    from macjax.market import OwnCost as OwnCost
+    from macjax.market import best_response as best_response
+    from macjax.market import equilibrium as equilibrium
+    from macjax.market import exchange as exchange
     from macjax.objectives import EnergyCost as EnergyCost
     from macjax.objectives import FeederCapacity as FeederCapacity
     from macjax.objectives import OverloadEnergy as OverloadEnergy
@@ -51,6 +57,7 @@ if TYPE_CHECKING:
     from macjax.results import Solution as Solution
     from macjax.results import compare as compare
     from macjax.scenario import Scenario as Scenario
+    from macjax.scenario import robust_headroom as robust_headroom
     from macjax.studies import study as study
     from macjax.studies import sweep as sweep
 
@@ -58,6 +65,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "baselines": None,
     "importers": None,
+    "market": None,
     "objectives": None,
     "planning": None,
     "plots": None,
@@ -65,6 +73,7 @@ _HOMES = {
     "regions": None,
     "studies": None,
     "synthetic": None,
+    "tariffs": None,
     "use_all_cores": "_program",
     "Certificate": "certificate",
     "certify": "certificate",
@@ -73,6 +82,10 @@ _HOMES = {
     "solve": "driver",
     "example": "examples",
     "example_assumptions": "examples",
+    "OwnCost": "market",
+    "best_response": "market",
+    "equilibrium": "market",
+    "exchange": "market",
     "EnergyCost": "objectives",
     "FeederCapacity": "objectives",
     "OverloadEnergy": "objectives",
@@ -84,6 +97,7 @@ _HOMES = {
     "compare": "results",
     "Scenario": "scenario",
     "study": "studies",
+    "robust_headroom": "scenario",
     "sweep": "studies",
 }
 __all__ = [
@@ -98,6 +112,7 @@ __all__ = [
     "MemoryShortError",
     "MemoryShortWarning",
     "OverloadEnergy",
+    "OwnCost",
     "PeakOverload",
     "ProcessError",
     "Scenario",
@@ -109,11 +124,15 @@ __all__ = [
     "Status",
     "__version__",
     "baselines",
+    "best_response",
     "certify",
     "compare",
+    "equilibrium",
     "example",
     "example_assumptions",
+    "exchange",
     "importers",
+    "market",
     "objectives",
     "planning",
     "plots",
@@ -122,11 +141,13 @@ __all__ = [
     "regions",
     "report",
     "resume",
+    "robust_headroom",
     "solve",
     "studies",
     "study",
     "sweep",
     "synthetic",
+    "tariffs",
     "use_all_cores",
 ]
 

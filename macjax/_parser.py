@@ -18,6 +18,7 @@ from macjax._commands import (
 )
 from macjax._errors import SettingsError
 from macjax._import_command import add_import
+from macjax._market_commands import equilibrium
 from macjax._methods import COMPARED, DEFAULT_TARIFF, METHODS
 from macjax._report_command import add_report_options, report
 from macjax._study_commands import study, sweep
@@ -170,7 +171,7 @@ def add_scenario_commands(commands) -> None:
 
 
 def add_result_commands(commands) -> None:
-    """certify, compare, sweep, study, plot, report: solutions in, or several out."""
+    """Solutions in, or several out: from certify and compare to report."""
     command = add_command(commands, "certify", certify)
     command.add_argument(
         "input", help="folder of a solution; or of a scenario, with --schedule"
@@ -182,6 +183,10 @@ def add_result_commands(commands) -> None:
     )
     add_objective(command)
     add_vehicle_to_grid(command)
+
+    command = add_command(commands, "equilibrium", equilibrium)
+    command.add_argument("input", type=folder, help="folder of a solution with prices")
+    add_out(command)
 
     command = add_command(commands, "compare", compare)
     add_inputs(command, COMPARED)

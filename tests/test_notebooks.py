@@ -51,14 +51,43 @@ def bay_area(names: dict) -> None:
     assert len(names["draws"]) > 0
 
 
+def robust_tariffs(names: dict) -> None:
+    costs = list(names["costs"].values())
+    assert costs == sorted(costs) and costs[0] < costs[-1]
+    assert all(plan.status == "solved" for plan in names["plans"].values())
+    separable, coupled = names["gaps"].values()
+    assert separable < 0.05 and coupled > 200
+    shares = {name: frame["share"].max() for name, frame in names["sampled"].items()}
+    assert shares["robust"] == 0 and shares["deterministic"] > 0.9
+    rows = names["study"].rows
+    for _, level in rows.groupby("level"):
+        assert level.sort_values("gamma")["cost"].is_monotonic_increasing
+    assert (names["shape"]["scarce shift"] > 0).all()
+
+
+def prices(names: dict) -> None:
+    gap = names["mac"].objective - names["mac"].lower_bound
+    assert (
+        abs(names["regret"] + names["residual"] - gap) < 1e-6 * names["mac"].objective
+    )
+    assert names["judged"].feasible
+    assert names["judged"].objective > 2 * names["mac"].objective
+    clearing = list(names["clearing"].values())
+    assert clearing[-1] < 0.1 * clearing[0]
+    gaps = [run.solution.gap for run in names["runs"]]
+    assert min(gaps) == gaps[0] < 0.01
+
+
 CHECKS = {
     "01_quickstart": quickstart,
     "03_bay_area": bay_area,
     "03a_calibration": calibration,
+    "04_prices_and_equilibrium": prices,
+    "06_robust_tariffs": robust_tariffs,
 }
 
 
-LONG = {"03_bay_area"}  # over 30 seconds
+LONG = {"03_bay_area", "04_prices_and_equilibrium"}  # over 30 seconds
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def test_further_examples_run_in_programs_of_their_own(code, tmp_path):
     """
     if "powerflow" in code and not (find_spec("pandapower") and find_spec("simbench")):
         pytest.skip("needs the extra powerflow: pip install 'macjax[powerflow]'")
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
     program = [sys.executable, "-W", "error", "-c", code]
     subprocess.run(program, cwd=tmp_path, timeout=300, check=True)
 

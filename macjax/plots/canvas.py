@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from macjax._errors import FIRST_IDS, MacjaxError, SolutionError
+from macjax._errors import FIRST_IDS, MacjaxError, SettingsError, SolutionError
 
 LABELS = {
     "mac": "MAC (coordinated)",
@@ -61,6 +61,19 @@ def _axes(ax, size: tuple[float, float]):
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     return ax
+
+
+def _two_axes(axes, size: tuple[float, float]) -> list:
+    """The two axes given, or two of a new figure of that size [inch], side by side."""
+    require_matplotlib()
+    if axes is None:
+        import matplotlib.pyplot as pyplot
+
+        _, axes = pyplot.subplots(1, 2, figsize=size, layout="constrained")
+    pair = np.asarray(axes, dtype=object).reshape(-1)
+    if len(pair) != 2:
+        raise SettingsError(f"axes must be two matplotlib axes, not {len(pair)}")
+    return [_axes(ax, size) for ax in pair]
 
 
 def shown_name(name) -> str:

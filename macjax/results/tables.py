@@ -59,7 +59,7 @@ def _windows_of(scenario, stay: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return at, np.flatnonzero(row[at] != stay)
 
 
-def _vehicle_feeder(scenario, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+def vehicle_feeder(scenario, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
     """Vehicle and feeder index of every entry of a plan; feeder -1 for none."""
     windows, (at, _) = scenario.stay_windows(), _windows_of(scenario, plan.stay)
     return windows.vehicle[at], windows.feeder[at]
@@ -91,7 +91,7 @@ def schedule(scenario, plan: Plan) -> pd.DataFrame:
 
 def ev_load(scenario, plan: Plan) -> np.ndarray:
     """P, the weighted load of the vehicles, shape (F, T) [kW]."""
-    vehicle, feeder = _vehicle_feeder(scenario, plan)
+    vehicle, feeder = vehicle_feeder(scenario, plan)
     served = feeder >= 0
     feeders, slots = len(scenario.feeders), scenario.slots
     weight = scenario.vehicles["weight"].to_numpy(np.float64)
@@ -102,7 +102,7 @@ def ev_load(scenario, plan: Plan) -> np.ndarray:
 
 def energy_kwh(scenario, plan: Plan) -> float:
     """Grid energy of all vehicles, weighted, with and without a feeder [kWh]."""
-    vehicle, _ = _vehicle_feeder(scenario, plan)
+    vehicle, _ = vehicle_feeder(scenario, plan)
     weight = scenario.vehicles["weight"].to_numpy(np.float64)
     return float(np.sum(weight[vehicle] * plan.kw) * scenario.slot_hours)
 
@@ -238,7 +238,7 @@ def _soc_table(scenario, plan, selected, initial_kwh) -> np.ndarray:
     place = np.full(len(efficiency), -1, np.int64)
     place[selected] = np.arange(len(selected))
 
-    vehicle, _ = _vehicle_feeder(scenario, plan)
+    vehicle, _ = vehicle_feeder(scenario, plan)
     mine = place[vehicle] >= 0
     gained = plan.kw * scenario.slot_hours * efficiency[vehicle]
     cell = place[vehicle] * edges + plan.slot + 1
