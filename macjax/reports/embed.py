@@ -31,7 +31,6 @@ def embedded(facts: Facts) -> str:
         "slots": scenario.slots,
         "slotHours": scenario.slot_hours,
         "zone": scenario.timezone,
-        "times": _slot_names(scenario),
         "ticks": _ticks(scenario),
         "lines": [
             _look(label, s, rank)
@@ -125,12 +124,6 @@ def _rounded(values: np.ndarray, largest: float) -> list:
     digits = 3 - math.floor(math.log10(largest)) if largest > 0 else 0
     rounded = np.round(np.asarray(values, np.float64), max(digits, 0)) + 0.0
     return rounded.astype(np.int64).tolist() if digits <= 0 else rounded.tolist()
-
-
-def _slot_names(scenario) -> list[str]:
-    """Local start of every slot, for people."""
-    local = scenario.slot_starts.tz_convert(scenario.timezone)
-    return local.strftime("%a %d %b %H:%M").tolist()
 
 
 def _ticks(scenario) -> list[list]:

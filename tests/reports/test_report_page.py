@@ -261,9 +261,7 @@ def test_the_script_gets_the_numbers_of_the_solutions(path, scenario):
             soc = solution.soc(vehicle["name"])["soc_kwh"]
             np.testing.assert_allclose(vehicle["soc"][at], soc, atol=0.005)
         assert vehicle["stays"] == [[17.0, 31.0], [41.0, 48.0]]
-    assert (
-        found["ticks"][0] == [0, "00:00"] and found["times"][25] == "Tue 03 Mar 01:00"
-    )
+    assert found["ticks"][:2] == [[0, "00:00"], [6, "06:00"]]
 
 
 def test_many_feeders_are_cut_and_it_is_said(tmp_path, monkeypatch):
