@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from macjax.objectives import PeakOverload as PeakOverload
     from macjax.objectives import Smoothing as Smoothing
     from macjax.objectives import SquaredOverload as SquaredOverload
+    from macjax.reports import report as report
     from macjax.results import Solution as Solution
     from macjax.results import compare as compare
     from macjax.scenario import Scenario as Scenario
@@ -101,6 +102,7 @@ _HOMES = {
     "PeakOverload": "objectives",
     "Smoothing": "objectives",
     "SquaredOverload": "objectives",
+    "report": "reports",
     "Solution": "results",
     "compare": "results",
     "Scenario": "scenario",
@@ -152,6 +154,7 @@ __all__ = [
     "powerflow",
     "read_part",
     "regions",
+    "report",
     "resume",
     "robust_headroom",
     "solve",

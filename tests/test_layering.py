@@ -48,9 +48,11 @@ LEVELS = {
     "_output": 7,
     "_parser": 7,
     "_program": 7,
+    "_report_command": 7,
     "_study_commands": 7,
     "cli": 7,
     "config": 7,
+    "reports": 7,
     "studies": 7,
 }
 LONGEST_MODULE = 500
@@ -181,7 +183,7 @@ def test_certificate_shares_no_code_with_the_solver():
     [
         ("pandas", ("_numerics", "_status", "_version", "sets", "solvers")),
         ("jax", ("scenario", "results", "plots", "config", "cli", "_commands")),
-        ("jax", ("importers", "_import_command", "powerflow", "planning")),
+        ("jax", ("importers", "_import_command", "powerflow", "planning", "reports")),
         ("matplotlib", tuple(p for p in LEVELS if p not in ("plots", "tariffs"))),
         ("pandapower", tuple(p for p in LEVELS if p != "powerflow")),
         ("clarabel", tuple(p for p in LEVELS if p != "tariffs")),
