@@ -25,6 +25,7 @@ from macjax._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from macjax import baselines as baselines
+    from macjax import coordination as coordination
     from macjax import importers as importers
     from macjax import interchange as interchange
     from macjax import market as market
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     from macjax._program import use_all_cores as use_all_cores
     from macjax.certificate import Certificate as Certificate
     from macjax.certificate import certify as certify
+    from macjax.coordination import GenerationCost as GenerationCost
+    from macjax.coordination import PriceProblem as PriceProblem
+    from macjax.coordination import PriceTakers as PriceTakers
+    from macjax.coordination import coordinate as coordinate
     from macjax.driver import read_part as read_part
     from macjax.driver import resume as resume
     from macjax.driver import solve as solve
@@ -54,6 +59,7 @@ if TYPE_CHECKING:
     from macjax.objectives import PeakOverload as PeakOverload
     from macjax.objectives import Smoothing as Smoothing
     from macjax.objectives import SquaredOverload as SquaredOverload
+    from macjax.reports import report as report
     from macjax.results import Solution as Solution
     from macjax.results import compare as compare
     from macjax.scenario import Scenario as Scenario
@@ -64,6 +70,7 @@ if TYPE_CHECKING:
 # Module of each name that is imported at its first use; None for modules themselves.
 _HOMES = {
     "baselines": None,
+    "coordination": None,
     "importers": None,
     "interchange": None,
     "market": None,
@@ -78,6 +85,10 @@ _HOMES = {
     "use_all_cores": "_program",
     "Certificate": "certificate",
     "certify": "certificate",
+    "GenerationCost": "coordination",
+    "PriceProblem": "coordination",
+    "PriceTakers": "coordination",
+    "coordinate": "coordination",
     "read_part": "driver",
     "resume": "driver",
     "solve": "driver",
@@ -93,6 +104,7 @@ _HOMES = {
     "PeakOverload": "objectives",
     "Smoothing": "objectives",
     "SquaredOverload": "objectives",
+    "report": "reports",
     "Solution": "results",
     "compare": "results",
     "Scenario": "scenario",
@@ -107,6 +119,7 @@ __all__ = [
     "DataError",
     "EnergyCost",
     "FeederCapacity",
+    "GenerationCost",
     "KernelWarning",
     "MacjaxError",
     "MemoryShortError",
@@ -114,6 +127,8 @@ __all__ = [
     "OverloadEnergy",
     "OwnCost",
     "PeakOverload",
+    "PriceProblem",
+    "PriceTakers",
     "ProcessError",
     "Scenario",
     "SettingsError",
@@ -127,6 +142,8 @@ __all__ = [
     "best_response",
     "certify",
     "compare",
+    "coordinate",
+    "coordination",
     "equilibrium",
     "example",
     "example_assumptions",
@@ -140,6 +157,7 @@ __all__ = [
     "powerflow",
     "read_part",
     "regions",
+    "report",
     "resume",
     "robust_headroom",
     "solve",

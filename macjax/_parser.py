@@ -21,6 +21,7 @@ from macjax._export_command import add_export
 from macjax._import_command import add_import
 from macjax._market_commands import equilibrium
 from macjax._methods import COMPARED, DEFAULT_TARIFF, METHODS
+from macjax._report_command import add_report_options, report
 from macjax._study_commands import study, sweep
 from macjax._version import __version__
 from macjax.baselines import tariff_names
@@ -172,7 +173,7 @@ def add_scenario_commands(commands) -> None:
 
 
 def add_result_commands(commands) -> None:
-    """Solutions in, or several out: from certify and compare to study and plot."""
+    """Solutions in, or several out: from certify and compare to report."""
     command = add_command(commands, "certify", certify)
     command.add_argument(
         "input", help="folder of a solution; or of a scenario, with --schedule"
@@ -212,6 +213,12 @@ def add_result_commands(commands) -> None:
     add_inputs(command, ("unmanaged", "mac"))
     add_out(command, "figures")
     command.add_argument("--feeder", help="feeder whose load is drawn; default: worst")
+    add_tariff(command)
+    add_solver_options(command)
+
+    command = add_command(commands, "report", report)
+    add_inputs(command, COMPARED)
+    add_report_options(command, folder)
     add_tariff(command)
     add_solver_options(command)
 

@@ -31,7 +31,8 @@ def run(code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["macjax", "macjax.cli", "macjax.plots", "macjax.powerflow"]
+    "module",
+    ["macjax", "macjax.cli", "macjax.coordination", "macjax.plots", "macjax.powerflow"],
 )
 def test_import_changes_no_jax_setting_and_loads_no_matplotlib(module):
     found = json.loads(run(IMPORT.format(module=module)))

@@ -31,6 +31,7 @@ LEVELS = {
     "data": 6,
     "regions": 6,
     "synthetic": 6,
+    "coordination": 6,
     "examples": 6,
     "importers": 6,
     "interchange": 6,
@@ -49,9 +50,11 @@ LEVELS = {
     "_output": 7,
     "_parser": 7,
     "_program": 7,
+    "_report_command": 7,
     "_study_commands": 7,
     "cli": 7,
     "config": 7,
+    "reports": 7,
     "studies": 7,
 }
 NETS = ("powerflow", "interchange")
@@ -183,7 +186,7 @@ def test_certificate_shares_no_code_with_the_solver():
     [
         ("pandas", ("_numerics", "_status", "_version", "sets", "solvers")),
         ("jax", ("scenario", "results", "plots", "config", "cli", "_commands")),
-        ("jax", ("importers", "_import_command", "powerflow", "planning")),
+        ("jax", ("importers", "_import_command", "powerflow", "planning", "reports")),
         ("jax", ("interchange", "_export_command")),
         ("matplotlib", tuple(p for p in LEVELS if p not in ("plots", "tariffs"))),
         ("pandapower", tuple(p for p in LEVELS if p not in NETS)),

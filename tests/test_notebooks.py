@@ -54,6 +54,20 @@ def scale(names: dict) -> None:
     assert len(names["peers"]) >= 3
 
 
+def price_coordination(names: dict) -> None:
+    counts = names["counts"].to_dict()
+    known = {0.5: 22, 0.75: 11, 1.0: 15, 1.017: 16, 1.2: 43, 1.3: 142}
+    assert all(abs(counts[step] - count) <= 1 for step, count in known.items())
+    assert 1.4 not in counts
+    values = list(names["comparison"].values())
+    assert max(values) - min(values) < 1e-6
+    assert (names["by_cells"].frame["largest_kw"].diff().iloc[1:] < 0).all()
+    assert (names["by_benefit"].frame["share_of_energy"].diff().iloc[1:] > 0).all()
+    agreement = names["agreement"]
+    assert (agreement["distance"] <= agreement["error_bound"] + 1e-9).all()
+    assert (agreement["objective"] > -1e-9).all()
+
+
 def bay_area(names: dict) -> None:
     """The county here behaves as the recorded runs, and as theory says."""
     methods = names["study"].tables["methods"].set_index("method")
@@ -104,6 +118,7 @@ CHECKS = {
     "03_bay_area": bay_area,
     "03a_calibration": calibration,
     "04_prices_and_equilibrium": prices,
+    "05_price_coordination": price_coordination,
     "06_robust_tariffs": robust_tariffs,
     "07_scale": scale,
 }

@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pandas as pd
@@ -68,6 +69,89 @@ def test_worst_feeder_without_any_overload_is_the_fullest():
     assert plots.worst_feeder({"x": rows}) == "B"
     with pytest.raises(SolutionError, match="no feeder"):
         plots.worst_feeder({"x": rows.head(0)})
+
+
+def falling(loads) -> np.ndarray:
+    """Load over capacity, the largest first [%]."""
+    percent = 100 * (loads["base_kw"] + loads["ev_kw"]) / loads["capacity_kw"]
+    return np.sort(percent)[::-1]
+
+
+def test_load_duration_of_a_feeder_is_its_load_in_falling_order(ax):
+    assert plots.load_duration([UNMANAGED, MAC], "A", ax) is ax
+    for solution, label in ((UNMANAGED, "unmanaged"), (MAC, "MAC")):
+        expected = falling(solution.loads().query("feeder_id == 'A'"))
+        drawn = line(ax, label)
+        np.testing.assert_array_equal(drawn.get_ydata()[:-1], expected)
+        np.testing.assert_array_equal(drawn.get_xdata(), np.arange(97.0))
+        assert f"at most {expected[0]:,.0f} %" in drawn.get_label()
+    assert ax.get_ylabel() == "load / capacity [%]"
+    assert ax.get_xlabel() == "hours of the horizon [h]"
+    with pytest.raises(SolutionError, match="no feeder Z"):
+        plots.load_duration(MAC, "Z", ax)
+
+
+def test_load_duration_of_all_feeders_keeps_the_fullest_slots(ax):
+    ids = tuple(f"F{i:03d}" for i in range(60))
+    solution = dataclasses.replace(MAC, scenario=FakeScenario(feeder_ids=ids))
+    plots.load_duration(solution, ax=ax)
+    x, y = line(ax, "MAC").get_data()
+    expected = falling(solution.loads())
+    assert len(x) < 1000 < len(expected)
+    np.testing.assert_array_equal(y[:20], expected[:20])
+    at = np.rint(x * len(expected) / 100).astype(int) - 1
+    np.testing.assert_array_equal(y, expected[at])
+    assert (x[-1], y[-1]) == (100.0, expected[-1])
+    assert ax.get_xscale() == "log" and "all feeders" in ax.get_title(loc="left")
+
+
+def test_load_duration_leaves_out_slots_without_capacity(ax):
+    class Closed(FakeSolution):
+        def loads(self):
+            frame = super().loads()
+            shut = np.arange(len(frame)) % 4 == 0
+            return frame.assign(capacity_kw=frame["capacity_kw"].where(~shut, 0.0))
+
+    plots.load_duration(Closed(), "A", ax)
+    assert len(line(ax, "MAC").get_xdata()) == 1 + 72
+    assert np.isfinite(line(ax, "MAC").get_ydata()).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("plain", "plain"),
+        ("$x_1$ and $y", r"\$x_1\$ and \$y"),
+        ("_hidden", " _hidden"),
+        ("a\nb\x00", "a\ufffdb\ufffd"),
+        ("x" * 50, "x" * 39 + "\u2026"),
+        (2**60, str(2**60)),
+    ],
+)
+def test_names_are_shown_as_text(name, shown):
+    assert plots.shown_name(name) == shown
+
+
+def test_names_with_signs_of_formulas_are_drawn_as_they_are():
+    scenario = FakeScenario(feeder_ids=("$A$", r"\frac{$"))
+    solution = dataclasses.replace(MAC, scenario=scenario)
+    svg = plots.as_svg(
+        lambda ax: plots.feeder_load({"$\\alpha$ <&>": solution}, "$A$", ax), (6, 3)
+    )
+    text = "".join(ElementTree.fromstring(svg).itertext())
+    assert "Feeder $A$: load" in text and "$\\alpha$ <&>: upgrade" in text
+
+
+def test_an_svg_is_the_same_each_time_and_keeps_foreign_letters():
+    def draw(ax):
+        ax.set_title("日本")
+        plots.upgrades([UNMANAGED, MAC], ax)
+
+    def title(ax):
+        ax.set_title("日本")
+
+    assert plots.as_svg(draw, (6, 3)) == plots.as_svg(draw, (6, 3))
+    assert "日本" in plots.as_svg(title, (6, 3))
 
 
 def test_unknown_feeder_is_named():
@@ -144,7 +228,7 @@ def test_styles_differ_in_colour_line_and_hatch():
 
 
 def test_save_all_writes_what_there_is(tmp_path):
-    names = {"feeder_load.png", "upgrades.png"}
+    names = {"feeder_load.png", "load_duration.png", "upgrades.png"}
     paths = plots.save_all(UNMANAGED, tmp_path / "one")
     assert {p.name for p in paths} == names
     paths = plots.save_all([UNMANAGED, MAC], tmp_path / "two", feeder_id="B")

@@ -1,0 +1,271 @@
+"""Decentralised coordination of charging by prices."""
+
+import dataclasses
+import math
+import numbers
+import sys
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from macjax._errors import SettingsError
+from macjax.coordination.agreement import (
+    agree,
+    check_rounds,
+    exchange,
+    node_contraction,
+    nodes_of,
+)
+from macjax.coordination.contraction import Contraction
+from macjax.coordination.fixed_point import fixed_point
+from macjax.coordination.iteration import Market, Rule, State, begin, programs
+from macjax.coordination.population import first_start, populate
+from macjax.coordination.problem import PriceProblem, check_step
+from macjax.coordination.run import PriceRun, history_of
+
+DTYPES = {"float32": np.float32, "float64": np.float64}
+CELLS_AT_ONCE = 2e8  # EVs x slots x iterations between two looks at the run
+LEAST_STEP = 2.0**-10  # of a safeguarded step where no step is guaranteed
+
+
+def coordinate(
+    problem: PriceProblem,
+    step: float | None = None,
+    *,
+    tolerance: float = 1e-6,
+    initial_price=None,
+    max_iterations: int = 1000,
+    dtype=None,
+    progress=None,
+    graph=None,
+    rounds: int | None = None,
+    degree: int = 4,
+    seed: int = 0,
+) -> PriceRun:
+    """Prices move until they reproduce themselves; the EVs only answer them.
+
+    p+ = p + eta (c'(d + sum_n u_n(p)) - p), see `iteration`; the fixed point is the
+    social optimum of `PriceProblem`.
+
+    Arguments:
+        problem: EVs, other demand, cost of generation.
+        step: eta in (0, 2); None takes 2 / (2 + L) where marginal cost is affine, and
+            else a step that starts like that and is halved where the price does not
+            come nearer, down to one that is guaranteed (`problem.contraction()`).
+        tolerance: the run has converged when ||p+ - p||_1 / step is at most this
+            [currency/kWh].
+        initial_price: a number, or one for each slot [currency/kWh]; None is the
+            marginal cost of the base demand.
+        max_iterations: after so many the run ends with `converged=False`.
+        dtype: "float64" or "float32" for the EVs; prices and sums are float64. None is
+            float64 on a CPU and float32 on a GPU.
+        progress: True tells what is known before the run, and how it goes, on stderr; a
+            callable takes a dict with iteration, residual and step.
+        graph: None, or the graph over which EVs average prices of their own, without a
+            coordinator (see `consensus`): "ring", "grid", "random_regular", a networkx
+            graph or an adjacency matrix, with a node for each EV (class by class) or
+            one for each class. `price` is the mean of the nodes' prices then, and
+            `.agreement` has what each node ended with.
+        rounds: of averaging an iteration; None averages exactly.
+        degree, seed: of the random regular graph.
+
+    Raises:
+        SettingsError: a setting that is not one of these.
+    """
+    settings = check_settings(
+        problem, step, tolerance, initial_price, max_iterations, dtype
+    )
+    tell = _teller(progress)
+    if graph is not None:
+        nodes = (*nodes_of(problem.takers, graph, degree, seed), check_rounds(rounds))
+        return _by_consensus(problem, settings, nodes, tell)
+    if rounds is not None:
+        raise SettingsError("rounds is of averaging on a graph: give graph= too")
+    known = problem.contraction(step, settings.price, settings.tolerance)
+    tell(str(known))
+    with jax.enable_x64(True):
+        market = market_of(problem, settings.dtype)
+        state = _iterate(problem, market, settings, known, tell)
+        return _central(problem, market, state, known, settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What `coordinate` was asked for; see there."""
+
+    step: float | None
+    tolerance: float
+    price: np.ndarray
+    max_iterations: int
+    dtype: Any
+
+
+def check_settings(
+    problem, step, tolerance, initial_price, max_iterations, dtype
+) -> Settings:
+    """`Settings`, or a SettingsError that says what is accepted."""
+    if not isinstance(problem, PriceProblem):
+        raise SettingsError(
+            f"problem must be a PriceProblem, not {type(problem).__name__}"
+        )
+    check_step(step)
+    if not _is_number(tolerance) or not 0 < tolerance < math.inf:
+        raise SettingsError(f"tolerance must be a number > 0, not {tolerance!r}")
+    whole = isinstance(max_iterations, numbers.Integral)
+    if not whole or isinstance(max_iterations, bool) or max_iterations < 1:
+        raise SettingsError(
+            "max_iterations must be a whole number of at least 1, "
+            f"not {max_iterations!r}"
+        )
+    if dtype is None:
+        dtype = "float64" if jax.default_backend() == "cpu" else "float32"
+    name = getattr(dtype, "__name__", None) or str(dtype)
+    if name not in DTYPES:
+        raise SettingsError(f"dtype must be float32 or float64, not {dtype!r}")
+    return Settings(
+        step,
+        float(tolerance),
+        problem.first_price(initial_price),
+        int(max_iterations),
+        DTYPES[name],
+    )
+
+
+def market_of(problem: PriceProblem, dtype, lanes: int | None = None) -> Market:
+    """The arrays of a problem, on the device."""
+    people = populate(problem.takers, problem.slots, problem.slot_hours, dtype, lanes)
+    return Market(people, jnp.asarray(problem.base_demand_kw), problem.cost)
+
+
+def rule_of(problem: PriceProblem, known: Contraction, settings: Settings) -> Rule:
+    """Steps and tolerance of the iteration."""
+    step = least = known.step
+    if settings.step is None and not known.affine:
+        with jax.enable_x64(True):
+            bend = np.asarray(problem.cost.curvature(problem.base_demand_kw))
+        step = 2 / (2 + float(bend.max()) * known.answer_lipschitz)
+        least = max(min(step, known.best_step), LEAST_STEP)
+        step = max(step, least)
+    values = (step, least, settings.tolerance)
+    return Rule(*(jnp.asarray(x, jnp.float64) for x in values))
+
+
+def _iterate(problem, market, settings, known, tell) -> State:
+    """The iteration, in parts short enough to tell how it goes and to be stopped."""
+    rule = rule_of(problem, known, settings)
+    rows = settings.max_iterations + 1
+    state = begin(market.population, settings.price, rule, rows)
+    cells = problem.takers.classes * problem.slots
+    part = max(1, min(settings.max_iterations, int(CELLS_AT_ONCE / cells)))
+    while not state.done and state.iteration < settings.max_iterations:
+        until = min(int(state.iteration) + part, settings.max_iterations)
+        state = programs()["iterate"](market, rule, state, np.int32(until))
+        k = int(state.iteration)
+        size = float(state.trace.change[k] / state.trace.step[k])
+        tell({"iteration": k, "residual": size, "step": float(state.step)})
+    return state
+
+
+def _central(problem, market, state, known, settings) -> PriceRun:
+    """The run from the state in which it ended."""
+    state, found = programs()["last_row"](market, state)
+    bound = programs()["bound_of_demand"](market, found.demand, found.start)
+    rows = int(state.iteration) + 1
+    trace = {k: np.asarray(v)[:rows] for k, v in vars(state.trace).items()}
+    multiplier = np.asarray(found.start).ravel()[: problem.takers.classes]
+    target = _target(market, trace["price"][-1], found.start, known)
+    count = (rows - 1) * 2 * problem.takers.evs
+    # Each EV gets the price and sends its charging, once an iteration.
+    messages = {
+        "rounds": rows - 1,
+        "messages": int(count),
+        "bytes": int(count * problem.slots * 8),
+    }
+    bound, done = float(bound), bool(state.done)
+    return _run(
+        problem, trace, multiplier, bound, target, known, settings, done, messages
+    )
+
+
+def _by_consensus(problem, settings, nodes, tell) -> PriceRun:
+    """The run of the consensus variant.
+
+    Arguments:
+        problem, settings, tell: as in `coordinate`.
+        nodes: graph, takers of the nodes, class of each, rounds.
+    """
+    central = problem.contraction(settings.step, settings.price, settings.tolerance)
+    known = node_contraction(central, nodes[1], settings.step is None)
+    tell(str(known))
+    with jax.enable_x64(True):
+        market = market_of(problem, settings.dtype)
+        trace, columns, ended, done = agree(
+            problem, market, settings, known, nodes, tell
+        )
+        demand, price = jnp.asarray(trace["demand"][-1]), trace["price"][-1]
+        multiplier = ended.by_class(ended.multiplier, problem.takers.classes)
+        start = first_start(market.population)
+        bound = float(programs()["bound_of_demand"](market, demand, start))
+        target = _target(market, price, start, central)
+    messages = exchange(ended, len(trace["price"]) - 1, problem.slots)
+    run = _run(
+        problem, trace, multiplier, bound, target, known, settings, done, messages
+    )
+    history = pd.concat([run.history, columns], axis=1)
+    return dataclasses.replace(run, history=history, agreement=ended)
+
+
+def _target(market, price, start, known) -> tuple[np.ndarray, float]:
+    """p** and its residual."""
+    if not np.isfinite(price).all():
+        return np.full_like(price, np.nan), math.nan
+    return fixed_point(market, price, start, min(known.best_step, 1.0))
+
+
+def _run(
+    problem, trace, multiplier, bound, target, known, settings, converged, messages
+) -> PriceRun:
+    """A run from its parts."""
+    price = trace["price"][-1]
+    return PriceRun(
+        problem=problem,
+        price=price,
+        multiplier=multiplier,
+        objective=float(trace["objective"][-1]),
+        lower_bound=bound,
+        iterations=len(trace["price"]) - 1,
+        converged=converged and bool(np.isfinite(price).all()),
+        fixed_point=target[0],
+        fixed_point_residual=target[1],
+        prices=trace["price"],
+        demands=trace["demand"],
+        history=history_of(problem, trace, target[0]),
+        contraction=known,
+        messages=messages,
+        dtype=np.dtype(settings.dtype).name,
+    )
+
+
+def _teller(progress):
+    """A function that tells a line or a record: to stderr, a callable, or nobody."""
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise SettingsError(
+            f"progress must be True, False, None or a callable, not {progress!r}"
+        )
+
+    def tell(what):
+        if callable(progress) and isinstance(what, dict):
+            progress(what)
+        elif progress is True:
+            if isinstance(what, dict):
+                what = "iteration {iteration}: residual {residual:.3g}".format(**what)
+            print(what, file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -1,0 +1,160 @@
+"""What all figures share: axes, labels, styles, and the axis of local time.
+
+Colours are Okabe and Ito's, told apart with any colour vision; with the line style or
+hatch they also differ in grey. Needs matplotlib (`pip install macjax[plots]`), imported
+when the first figure is made.
+"""
+
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from macjax._errors import FIRST_IDS, MacjaxError, SettingsError, SolutionError
+
+LABELS = {
+    "mac": "MAC (coordinated)",
+    "unmanaged": "unmanaged",
+    "per_session": "per session",
+    "time_of_use": "time of use",
+    "first_come": "first come",
+}
+# Okabe and Ito's colours, told apart with any colour vision; with the line style or
+# hatch they also differ in grey.
+STYLES = {
+    "mac": ("#0072B2", "-", ""),
+    "unmanaged": ("#D55E00", "--", "///"),
+    "per_session": ("#009E73", "-.", "..."),
+    "time_of_use": ("#CC79A7", ":", "xxx"),
+    "first_come": ("#56B4E9", (0, (5, 1, 1, 1, 1, 1)), "++"),
+}
+SPARE_STYLES = (
+    ("#E69F00", (0, (8, 2)), "\\\\\\"),
+    ("#000000", (0, (1, 1)), "ooo"),
+    ("#F0E442", (0, (3, 1)), "**"),
+)
+DRAWN_LAST = ("unmanaged", "mac")
+LONGEST_NAME = 40  # characters of an id or a label in a figure
+
+
+def require_matplotlib():
+    """The matplotlib package, or an error that names the extra to install."""
+    try:
+        import matplotlib
+        import matplotlib.figure
+    except ImportError as error:
+        raise MacjaxError(
+            "figures need matplotlib, which is not installed: "
+            "pip install 'macjax[plots]'"
+        ) from error
+    return matplotlib
+
+
+def _axes(ax, size: tuple[float, float]):
+    """The axes given, or those of a new figure of that size [inch]."""
+    require_matplotlib()
+    if ax is None:
+        import matplotlib.pyplot as pyplot
+
+        _, ax = pyplot.subplots(figsize=size, layout="constrained")
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    return ax
+
+
+def _two_axes(axes, size: tuple[float, float]) -> list:
+    """The two axes given, or two of a new figure of that size [inch], side by side."""
+    require_matplotlib()
+    if axes is None:
+        import matplotlib.pyplot as pyplot
+
+        _, axes = pyplot.subplots(1, 2, figsize=size, layout="constrained")
+    pair = np.asarray(axes, dtype=object).reshape(-1)
+    if len(pair) != 2:
+        raise SettingsError(f"axes must be two matplotlib axes, not {len(pair)}")
+    return [_axes(ax, size) for ax in pair]
+
+
+def shown_name(name) -> str:
+    """An id or a label as figures show it: on one line, not too long, never as math.
+
+    Characters that have no shape, which image files cannot hold, become a mark.
+    """
+    text = "".join(
+        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(name)
+    )
+    if len(text) > LONGEST_NAME:
+        text = text[: LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    # matplotlib leaves labels that begin with a line out of legends.
+    return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
+
+
+def _labelled(solutions) -> dict:
+    """Solutions by the label to show, repeated labels numbered."""
+    if isinstance(solutions, Mapping):
+        given = list(solutions.items())
+    else:
+        many = solutions if isinstance(solutions, list | tuple) else [solutions]
+        given = [(LABELS.get(s.method, s.method), s) for s in many]
+    if not given:
+        raise SolutionError("there is no solution to draw")
+    shown = {}
+    for label, solution in given:
+        name, count = str(label), 1
+        while name in shown:
+            count += 1
+            name = f"{label} {count}"
+        shown[name] = solution
+    return shown
+
+
+def _style(solution, rank: int):
+    """Colour, line style and hatch of a method, spare ones for unknown methods."""
+    return STYLES.get(solution.method, SPARE_STYLES[rank % len(SPARE_STYLES)])
+
+
+def _require_known(wanted, known) -> None:
+    known = list(known)
+    unknown = [i for i in wanted if i not in known]
+    if unknown:
+        names = ", ".join(str(i) for i in unknown[:FIRST_IDS])
+        some = ", ".join(str(i) for i in known[:FIRST_IDS])
+        raise SolutionError(f"no feeder {names} in the solution; it has {some}")
+
+
+def _edges(times: pd.Series, scenario) -> np.ndarray:
+    """Slot starts and the end of the last slot as UTC instants, (t + 1,)."""
+    utc = pd.DatetimeIndex(pd.to_datetime(times, utc=True)).tz_localize(None)
+    starts = utc.to_numpy("datetime64[ns]")
+    length = np.timedelta64(scenario.slot_minutes, "m")
+    return np.append(starts, starts[-1:] + length)
+
+
+def _steps(column: pd.Series) -> np.ndarray:
+    """Values with the last one repeated, for a step line over the slot edges."""
+    values = column.to_numpy(np.float64)
+    return np.append(values, values[-1:])
+
+
+def _local_time(ax, scenario) -> None:
+    """Ticks at round local times of the scenario."""
+    from matplotlib import dates
+
+    zone = ZoneInfo(scenario.timezone)
+    locator = dates.AutoDateLocator(tz=zone, minticks=4, maxticks=10)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz=zone))
+    ax.set_xlabel(f"local time ({scenario.timezone})")
+
+
+def _legend_below(ax, columns: int) -> None:
+    """The legend under the axes, where it hides nothing."""
+    ax.legend(
+        loc="upper left",
+        bbox_to_anchor=(0.0, -0.16),
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+        borderaxespad=0.0,
+    )
