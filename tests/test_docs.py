@@ -13,6 +13,8 @@ from doc_pages import COMPLETE, DOCS, PAGES, ROOT, blocks, load, name_of
 pytestmark = pytest.mark.skipif(not COMPLETE, reason="not the whole repository")
 # The programs of README.md are in test_readme.py.
 RUN = [page for page in PAGES if page.parent != ROOT and blocks(page)]
+# Their programs run for long: with the slow tests.
+LONG = {"algorithm", "planners", "interchange", "recipes"}
 
 
 def test_generated_pages_are_up_to_date():
@@ -60,7 +62,11 @@ def test_docstrings_become_markdown():
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("page", RUN, ids=name_of)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, marks=[pytest.mark.slow] * (p.stem in LONG)) for p in RUN],
+    ids=name_of,
+)
 def test_programs_run(page, tmp_path):
     """All blocks of a page are one program, from top to bottom."""
     given = blocks(page)

@@ -124,7 +124,8 @@ CHECKS = {
 }
 
 
-LONG = {"03_bay_area", "04_prices_and_equilibrium"}  # over 30 seconds
+# They run for long: with the slow tests.
+LONG = {"03_bay_area", "04_prices_and_equilibrium", "07_scale"}
 
 
 @pytest.mark.parametrize(

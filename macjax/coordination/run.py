@@ -21,11 +21,14 @@ class PriceRun:
         multiplier: A of an EV of each class at that price, (classes,) [currency/kWh].
         objective: J of the EVs' answer to that price [currency].
         lower_bound: what J cannot fall below, whatever the EVs do [currency].
-        iterations: how often the price moved.
+        iterations: how many times the price moved.
         converged: whether ||p+ - p||_1 / step fell to the tolerance.
-        fixed_point: p**, where the iteration ends if it converges, (T,).
-        fixed_point_residual: ||P(p**) - p**||_1, what rounding leaves of it.
-        prices: of all iterations from the initial one, (iterations + 1, T).
+        fixed_point: p**, where the iteration ends if it converges, (T,)
+            [currency/kWh].
+        fixed_point_residual: ||P(p**) - p**||_1, what rounding leaves of it
+            [currency/kWh].
+        prices: of all iterations from the initial one, (iterations + 1, T)
+            [currency/kWh].
         demands: of the EVs at these prices, (iterations + 1, T) [kW].
         history: a row for each of them: iteration, step, price_change
             (||p - p_before||_1), residual (that over the step), distance
