@@ -5,14 +5,17 @@ JAX would quietly widen fails a test. Float64 stays off here as it is by default
 that needs it must ask for it itself.
 """
 
+import gc
 import os
 import signal
+from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import hypothesis
 import jax
+import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -25,3 +28,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # A machine may be slow for a moment.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+# Linux gives a process 65,530 mappings, and each compiled program takes some: the
+# compiler aborts when they are used up.
+MOST_MAPPINGS = 15_000
+MAPPINGS = Path("/proc/self/maps")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_are_let_go():
+    """Compiled programs go between modules, once there are many."""
+    yield
+    if MAPPINGS.exists() and MAPPINGS.read_bytes().count(b"\n") > MOST_MAPPINGS:
+        jax.clear_caches()
+        gc.collect()
