@@ -16,6 +16,7 @@ LEVELS = {
     "_errors": 0,
     "_numerics": 0,
     "_processes": 0,
+    "_sections": 0,
     "_status": 0,
     "_version": 0,
     "objectives": 1,

@@ -12,7 +12,6 @@ the fields of `RegionConfig` and of the sections in `parameters`. An unknown key
 error that names the nearest one. Reading a file runs no code.
 """
 
-import contextlib
 import dataclasses
 import datetime
 import json
@@ -20,14 +19,12 @@ import math
 import os
 import re
 import tomllib
-import typing
 import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from .._errors import SettingsError, nearest
+from .._sections import nested, read_section
 from .parameters import (
     COUNTIES,
     Chargers,
@@ -41,13 +38,6 @@ from .parameters import (
 
 # Keys of a file that say what to do with the region; others read them.
 OTHER_KEYS = ("objective", "solve", "sweep", "study")
-NOUNS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    datetime.date: "a date such as 2026-09-14",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,12 +97,7 @@ class RegionConfig:
         Arguments:
             changes: values by key; a key of a section has its name before a point.
         """
-        table: dict = {}
-        for key, value in changes.items():
-            section, _, name = key.rpartition(".")
-            inner = table.setdefault(section, {}) if section else table
-            inner[name] = value
-        return _read(self, table, "region")
+        return read_section(self, nested(changes), "region")
 
     def to_toml(self) -> str:
         """The whole configuration as a file that builds the same scenario again."""
@@ -142,7 +127,7 @@ def read_config(
         base, table, owner = path.parent, _region_table(path), f"{path}: region"
     if isinstance(table.get("data"), str) and table["data"]:
         table["data"] = str((base / table["data"]).resolve())
-    return _read(RegionConfig(), {**table, **changes}, owner)
+    return read_section(RegionConfig(), {**table, **changes}, owner)
 
 
 def _region_table(path: Path) -> dict:
@@ -160,45 +145,6 @@ def _region_table(path: Path) -> dict:
     if not isinstance(table.get("region"), dict):
         raise SettingsError(f"{path}: says nothing of a region; give a table [region]")
     return table["region"]
-
-
-def _read(section, table: Mapping, owner: str):
-    """A section with the values of its table; sections within it are read alike."""
-    hints = typing.get_type_hints(type(section))
-    values = {}
-    for key, value in table.items():
-        where = f"{owner}.{key}"
-        if key not in hints:
-            raise SettingsError(f"{where}: unknown key; {nearest(key, hints)}")
-        default = getattr(section, key)
-        if not dataclasses.is_dataclass(default) or isinstance(value, type(default)):
-            values[key] = _typed(value, hints[key], where)
-        elif isinstance(value, Mapping):
-            values[key] = _read(default, value, where)
-        else:
-            raise SettingsError(f"{where} must be a table, [{where}]")
-    return dataclasses.replace(section, **values)
-
-
-def _typed(value, hint, where: str):
-    """The value if it is of the kind; whole numbers are numbers, lists tuples."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if typing.get_origin(hint) is tuple:
-        if not isinstance(value, list | tuple):
-            raise SettingsError(f"{where} must be a list, not {value!r}")
-        inner = typing.get_args(hint)[0]
-        return tuple(_typed(v, inner, where) for v in value)
-    is_flag = isinstance(value, bool)
-    if hint is datetime.date and isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            return datetime.date.fromisoformat(value)
-    if hint is float and isinstance(value, int) and not is_flag:
-        return float(value)
-    wrong = not isinstance(value, hint) or (is_flag and hint is not bool)
-    if wrong or isinstance(value, datetime.datetime):
-        raise SettingsError(f"{where} must be {NOUNS[hint]}, not {value!r}")
-    return value
 
 
 def check(config: RegionConfig) -> None:

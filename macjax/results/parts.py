@@ -137,20 +137,8 @@ def _vehicles(parts, name: str) -> pd.DataFrame:
 
 def _whole_scenario(scenarios: Sequence[Scenario]) -> Scenario:
     """All vehicles with their stays and trips on the feeders of the first."""
-    first = scenarios[0]
     rows = {
         name: _together([getattr(each, name) for each in scenarios])
         for name in ("vehicles", "stays", "trips")
     }
-    return Scenario.from_frames(
-        name=first.name,
-        start=first.start,
-        timezone=first.timezone,
-        slot_minutes=first.slot_minutes,
-        slots=first.slots,
-        feeders=first.feeders,
-        feeder_profile=first.feeder_profile,
-        currency=first.currency,
-        vehicle_to_grid=first.vehicle_to_grid,
-        **rows,
-    )
+    return scenarios[0].with_tables(**rows)

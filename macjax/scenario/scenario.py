@@ -173,6 +173,29 @@ class Scenario:
         flag = self._vehicle_to_grid if flag is None else flag
         check_discharge(self._checked, flag)
 
+    def with_tables(self, *, name: str | None = None, **tables) -> "Scenario":
+        """The same horizon with other tables, checked anew.
+
+        Arguments:
+            name: of the new scenario; None keeps it.
+            tables: frames in place of vehicles, stays, trips, feeders or
+                feeder_profile.
+
+        Raises:
+            DataError: with all faults of all tables.
+        """
+        frames = {table: getattr(self, table) for table in TABLES} | tables
+        return Scenario.from_frames(
+            name=self.name if name is None else name,
+            start=self.start,
+            timezone=self.timezone,
+            slot_minutes=self.slot_minutes,
+            slots=self.slots,
+            currency=self.currency,
+            vehicle_to_grid=self.vehicle_to_grid,
+            **frames,
+        )
+
     def subset(self, feeders=None, vehicles=None) -> "Scenario":
         """A smaller scenario with the given feeders, the given vehicles, or both.
 

@@ -15,6 +15,8 @@ import math
 import numbers
 from collections.abc import Mapping
 
+import pandas as pd
+
 from macjax._errors import SettingsError
 from macjax.scenario.scenario import Scenario
 
@@ -28,7 +30,6 @@ FACTORS = {
     "reserve": ("vehicles", ("reserve_kwh",)),
     "cost": ("feeders", ("upgrade_cost_per_kw",)),
 }
-TABLES = ("vehicles", "stays", "trips", "feeders", "feeder_profile")
 
 
 def check_factor(name: str, value) -> None:
@@ -58,18 +59,10 @@ def scaled(scenario: Scenario, factors: Mapping[str, float]) -> Scenario:
     factors = {name: value for name, value in factors.items() if value != 1}
     if not factors:
         return scenario
-    frames = {name: getattr(scenario, name) for name in TABLES}
+    frames: dict[str, pd.DataFrame] = {}
     for name, factor in factors.items():
         table, columns = FACTORS[name]
-        changed = {c: frames[table][c] * factor for c in columns}
-        frames[table] = frames[table].assign(**changed)
-    return Scenario.from_frames(
-        name=scenario.name,
-        start=scenario.start,
-        timezone=scenario.timezone,
-        slot_minutes=scenario.slot_minutes,
-        slots=scenario.slots,
-        currency=scenario.currency,
-        vehicle_to_grid=scenario.vehicle_to_grid,
-        **frames,
-    )
+        frame = frames.get(table, getattr(scenario, table))
+        changed = {c: frame[c] * factor for c in columns}
+        frames[table] = frame.assign(**changed)
+    return scenario.with_tables(**frames)

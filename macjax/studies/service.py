@@ -128,13 +128,8 @@ def _assembled(scenario, network, chosen, transformer, at_home) -> Scenario:
     kept = stays["vehicle_id"].isin(where.index)
     feeder = stays["vehicle_id"].map(where).where(at_home, None)
     trips = scenario.trips
-    return Scenario.from_frames(
+    return scenario.with_tables(
         name=f"{scenario.name}, on {network.name}",
-        start=scenario.start,
-        timezone=scenario.timezone,
-        slot_minutes=scenario.slot_minutes,
-        slots=scenario.slots,
-        currency=scenario.currency,
         vehicles=vehicles.iloc[np.sort(chosen)].assign(weight=1.0),
         stays=stays.assign(feeder_id=feeder.astype(object))[kept],
         trips=trips[trips["vehicle_id"].isin(where.index)],

@@ -12,20 +12,14 @@ the nearest one. Reading a file runs no code.
 
 import dataclasses
 import math
-import typing
 import zoneinfo
 from collections.abc import Mapping
 
 import pandas as pd
 
-from macjax._errors import SettingsError, nearest
+from macjax._errors import SettingsError
+from macjax._sections import nested, read_section
 
-NOUNS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-}
 PARAMETERS = ("load", "pv", "wind")
 
 
@@ -184,7 +178,7 @@ def read_settings(table: Mapping, owner: str) -> Settings:
     Raises:
         SettingsError: an unknown key, or a value of the wrong kind or out of range.
     """
-    found = _section(Settings(), table, owner)
+    found = read_section(Settings(), table, owner, ": ")
     _check(found, owner)
     return found
 
@@ -195,47 +189,9 @@ def changed(settings: Settings, changes: Mapping) -> Settings:
     Raises:
         SettingsError: as `read_settings`.
     """
-    table: dict = {}
-    for key, value in changes.items():
-        section, _, name = str(key).rpartition(".")
-        inner = table.setdefault(section, {}) if section else table
-        inner[name] = value
-    found = _section(settings, table, "case")
+    found = read_section(settings, nested(changes), "case", ": ")
     _check(found, "case")
     return found
-
-
-def _section(section, table: Mapping, owner: str):
-    """A section with the values of its table; sections within it are read alike."""
-    hints = typing.get_type_hints(type(section))
-    values = {}
-    for key, value in table.items():
-        where = f"{owner}: {key}"
-        if key not in hints:
-            raise SettingsError(f"{where}: unknown key; {nearest(key, hints)}")
-        if not dataclasses.is_dataclass(getattr(section, key)):
-            values[key] = _typed(value, hints[key], where)
-        elif isinstance(value, Mapping):
-            values[key] = _section(getattr(section, key), value, where)
-        else:
-            raise SettingsError(f"{where} must be a table, [{key}]")
-    return dataclasses.replace(section, **values)
-
-
-def _typed(value, hint, where: str):
-    """The value if it is of the kind; whole numbers are numbers, lists tuples."""
-    if typing.get_origin(hint) is tuple:
-        if not isinstance(value, list | tuple):
-            raise SettingsError(f"{where} must be a list, not {value!r}")
-        return tuple(_typed(v, typing.get_args(hint)[0], where) for v in value)
-    if hasattr(value, "item"):
-        value = value.item()
-    is_flag = isinstance(value, bool)
-    if hint is float and isinstance(value, int) and not is_flag:
-        return float(value)
-    if not isinstance(value, hint) or (is_flag and hint is not bool):
-        raise SettingsError(f"{where} must be {NOUNS[hint]}, not {value!r}")
-    return value
 
 
 def _check_ranges(section, owner: str) -> None:

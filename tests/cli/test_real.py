@@ -79,7 +79,8 @@ def test_compare_plot_and_warm_start_take_what_solve_wrote(
     expected = rows["unmanaged"]["upgrade_kw"] - rows["mac"]["upgrade_kw"]
     assert rows["mac"]["avoided_kw"] == pytest.approx(expected)
     assert run(capsys, "plot", base, solved, "--out", tmp_path / "figures")[0] == 0
-    assert len(list((tmp_path / "figures").glob("*.png"))) == 4
+    drawn = {path.stem for path in (tmp_path / "figures").glob("*.png")}
+    assert drawn >= {"feeder_load", "load_duration", "convergence"}
     assert run(capsys, "solve", street, "--warm-start", solved)[0] == 0
 
 
@@ -215,7 +216,10 @@ def test_configurations_of_the_repository_are_right():
 
     from macjax.config import read_job
 
-    paths = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
-    assert len(paths) >= 2
-    for path in paths:
+    configs = Path(__file__).parents[2] / "configs"
+    case = configs / "tariff_case.toml"
+    assert len(macjax.tariffs.Case.read(case).trips.names) == 2
+    jobs = sorted(set(configs.glob("*.toml")) - {case})
+    assert len(jobs) >= 2
+    for path in jobs:
         assert read_job(path).with_settings().build_objective() is not None

@@ -218,6 +218,20 @@ def test_nothing_can_be_changed():
     assert pickle.loads(pickle.dumps(scenario)).fingerprint == mark
 
 
+def test_other_tables_on_the_same_horizon():
+    """What is not given stays, and what is given is checked."""
+    scenario = Scenario.from_frames(**good(currency="EUR"))
+    assert scenario.with_tables().fingerprint == scenario.fingerprint
+    stays = scenario.stays.assign(charger_kw=1.5)
+    slower = scenario.with_tables(name="slower", stays=stays)
+    assert slower.fingerprint != scenario.fingerprint
+    assert (slower.name, slower.currency) == ("slower", "EUR")
+    assert (slower.stays["charger_kw"] == 1.5).all()
+    pd.testing.assert_frame_equal(slower.vehicles, scenario.vehicles)
+    with pytest.raises(DataError, match="charger_kw"):
+        scenario.with_tables(stays=stays.assign(charger_kw=-1.0))
+
+
 def test_the_fingerprint_tells_scenarios_apart():
     marks = {Scenario.from_frames(**good()).fingerprint}
     assert len(next(iter(marks))) == 64

@@ -6,7 +6,8 @@ import pytest
 from study_cases import small
 
 from macjax import DataError
-from macjax.studies.factors import FACTORS, TABLES, scaled
+from macjax.scenario.schema import TABLES
+from macjax.studies.factors import FACTORS, scaled
 
 SOCS = ["initial_kwh", "final_kwh", "reserve_kwh"]
 
