@@ -59,8 +59,7 @@ def coordinate(
             [currency/kWh].
         initial_price: a number, or one for each slot [currency/kWh]; None is the
             marginal cost of the base demand.
-        max_iterations: number of iterations after which the run ends with
-            `converged=False`.
+        max_iterations: number after which the run ends with `converged=False`.
         dtype: "float64" or "float32" for the EVs; prices and sums are float64. None is
             float64 on a CPU and float32 on a GPU.
         progress: True tells what is known before the run, and how it goes, on stderr; a
