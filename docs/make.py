@@ -1,7 +1,7 @@
 """Write the generated pages: python docs/make.py; --check says which are out of date.
 
 docs/format.md comes from the schema of the scenario, docs/solutions.md from that of
-solution folders, docs/reference from the docstrings.
+solution folders, docs/commands.md from the parser, docs/reference from the docstrings.
 """
 
 import sys
@@ -10,6 +10,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))  # the pages are of this tree, installed or not
 
+import commands_page  # noqa: E402
 import reference_pages  # noqa: E402
 import solutions_page  # noqa: E402
 
@@ -19,6 +20,7 @@ from macjax.scenario import schema_page  # noqa: E402
 def generated() -> dict[str, str]:
     """Text of every generated page by its path below docs."""
     found = {"format.md": schema_page(), "solutions.md": solutions_page.page()}
+    found["commands.md"] = commands_page.page()
     found |= {f"reference/{k}": text for k, text in reference_pages.pages().items()}
     return {name: text.rstrip() + "\n" for name, text in found.items()}
 

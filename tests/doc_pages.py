@@ -2,7 +2,9 @@
 
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -11,7 +13,29 @@ COMPLETE = all((ROOT / name).is_dir() for name in ("docs", "bench", "notebooks")
 _ABOVE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 PAGES = [*(page for page in _ABOVE if page.exists()), *sorted(DOCS.rglob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
-_BLOCK = re.compile(r"^```python(?: needs=(\w+))?\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(
+    r"^```python(?: needs=(\w+)| run=(\w+))?\n(.*?)^```", re.DOTALL | re.MULTILINE
+)
+
+
+class Block(NamedTuple):
+    """One piece of Python on a page.
+
+    Arguments:
+        needs: a package without which it is left out, or nothing.
+        run: what runs it, where it cannot run with the others of its page:
+            `processes` are those of tests/driver/test_processes.py.
+        code: its text.
+    """
+
+    needs: str
+    run: str
+    code: str
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it is not for the program of its page, or cannot run here."""
+        return bool(self.run or (self.needs and not find_spec(self.needs)))
 
 
 def name_of(page: Path) -> str:
@@ -19,11 +43,16 @@ def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-def blocks(page: Path) -> list[tuple[str, str]]:
-    """Python of a page: what it needs (or nothing), and the code."""
+def blocks(page: Path) -> list[Block]:
+    """Python of a page, from top to bottom."""
     if "reference" in page.parts:  # signatures
         return []
-    return _BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [Block(*found) for found in _BLOCK.findall(page.read_text("utf-8"))]
+
+
+def program(page: Path) -> str:
+    """What of a page can run here, as one program."""
+    return "\n".join(block.code for block in blocks(page) if not block.is_left_out)
 
 
 def load(name: str):

@@ -5,16 +5,15 @@ import os
 import re
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import pytest
-from doc_pages import COMPLETE, DOCS, PAGES, ROOT, blocks, load, name_of
+from doc_pages import COMPLETE, DOCS, PAGES, ROOT, load, name_of, program
 
 pytestmark = pytest.mark.skipif(not COMPLETE, reason="not the whole repository")
 # The programs of README.md are in test_readme.py.
-RUN = [page for page in PAGES if page.parent != ROOT and blocks(page)]
-# Their programs run for long: with the slow tests.
-LONG = {"algorithm", "planners", "interchange", "recipes"}
+RUN = [page for page in PAGES if page.parent != ROOT and program(page)]
+# Their programs are short; the others run with the slow tests.
+SHORT = {"format", "importers", "solutions"}
 
 
 def test_generated_pages_are_up_to_date():
@@ -64,17 +63,15 @@ def test_docstrings_become_markdown():
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(p, marks=[pytest.mark.slow] * (p.stem in LONG)) for p in RUN],
+    [pytest.param(p, marks=[pytest.mark.slow] * (p.stem not in SHORT)) for p in RUN],
     ids=name_of,
 )
 def test_programs_run(page, tmp_path):
     """All blocks of a page are one program, from top to bottom."""
-    given = blocks(page)
-    code = "\n".join(code for needs, code in given if not needs or find_spec(needs))
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
-    program = [sys.executable, "-W", "error", "-c", code]
-    subprocess.run(program, cwd=tmp_path, env=environment, timeout=1100, check=True)
+    command = [sys.executable, "-W", "error", "-c", program(page)]
+    subprocess.run(command, cwd=tmp_path, env=environment, timeout=1100, check=True)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -107,6 +104,13 @@ def test_commands_exist(page):
     for block in re.findall(r"^```\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         named |= set(re.findall(r"^macjax (\w+)", block, re.MULTILINE))
     assert named <= set(commands)
+
+
+def test_tariffs_are_listed():
+    from macjax.baselines import tariff_names
+
+    text = (DOCS / "solving.md").read_text("utf-8")
+    assert all(f"`{name}`" in text for name in tariff_names())
 
 
 CONSTANT = re.compile(r"^\| `([\w.]+)\.([A-Z_]+)` \| (\S+) \|", re.MULTILINE)

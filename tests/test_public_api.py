@@ -178,9 +178,8 @@ def test_what_is_missing_is_found():
 def used_names() -> set[str]:
     """Whole names that the programs of README, docs and notebooks use."""
     programs = []
-    for page in PAGES:  # the blocks of a page are one program, but those of README
-        codes = [code for _, code in blocks(page)]
-        programs += codes if page.parent != DOCS else ["\n".join(codes)]
+    for page in PAGES:  # the blocks of a page are one program
+        programs.append("\n".join(block.code for block in blocks(page)))
     programs += [path.read_text("utf-8") for path in NOTEBOOKS]
     return {name for program in programs for name in names_in(program)}
 
@@ -227,6 +226,17 @@ def test_use_is_found_through_any_import():
 def test_it_has_an_example(name):
     same = {other.path for other in NAMES if other.value is name.value}
     assert same & USED, f"show {name.path} in README.md, docs/ or a notebook"
+
+
+COMMANDS = load("commands_page")
+
+
+@pytest.mark.parametrize("command", COMMANDS.commands())
+def test_options_of_commands_are_explained(command):
+    parser = COMMANDS.commands()[command]
+    assert parser.description
+    options = COMMANDS.options(parser)
+    assert not [COMMANDS.shown(o) for o in options if not COMMANDS.meaning(o)]
 
 
 def test_columns_of_the_scenario_have_units():

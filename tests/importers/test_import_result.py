@@ -38,7 +38,7 @@ def test_vehicles_alone_are_a_scenario_without_feeders(plans):
 
 
 def test_frames_go_into_from_frames(plans):
-    """What the README says: tables of two imports in one call."""
+    """What docs/importers.md says: tables of two imports in one call."""
     feeders, profile = network("f")
     keys = plans.horizon._asdict() | {"name": "both"}
     frames = {**plans.frames, "feeders": feeders, "feeder_profile": profile}
