@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,14 @@ def test_what_the_programs_leave(ran):
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
 def test_links_lead_somewhere(link):
     assert link.startswith("http") or (ROOT / link).exists()
+
+
+def test_all_extras_are_named():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    install = README.partition("## Install")[2].partition("\n## ")[0]
+    named = set(re.findall(r"'\.\[(\w+)\]'", install))
+    named |= set(re.findall(r"`(\w+)`", install))
+    assert named == set(settings["project"]["optional-dependencies"]) - {"bench"}
 
 
 def test_targets_of_make_exist():
