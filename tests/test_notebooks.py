@@ -128,6 +128,7 @@ CHECKS = {
 LONG = {"03_bay_area", "04_prices_and_equilibrium", "07_scale"}
 
 
+@pytest.mark.timeout(1200)  # one takes two minutes, longer where machines are busy
 @pytest.mark.parametrize(
     "name",
     [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in NOTEBOOKS],

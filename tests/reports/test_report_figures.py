@@ -6,8 +6,8 @@ import itertools
 import matplotlib
 import numpy as np
 import pytest
+from figure_cases import ax as ax
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from report_cases import even, town, unmanaged
 
 from macjax import planning, plots
@@ -55,11 +55,6 @@ def draw(name, solutions, ax):
     first = next(iter(inspect.signature(figure).parameters))
     assert first in ("solution", "solutions")
     return figure(solutions if first == "solutions" else solutions[-1], ax=ax)
-
-
-@pytest.fixture
-def ax():
-    return Figure(layout="constrained").add_subplot()
 
 
 def test_these_are_the_figures_of_a_report():
