@@ -1,7 +1,8 @@
 """Write the generated pages: python docs/make.py; --check says which are out of date.
 
 docs/format.md comes from the schema of the scenario, docs/solutions.md from that of
-solution folders, docs/commands.md from the parser, docs/reference from the docstrings.
+solution folders, docs/commands.md from the parser, docs/configuration.md from what
+reads configurations, docs/reference from the docstrings.
 """
 
 import sys
@@ -11,6 +12,7 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))  # the pages are of this tree, installed or not
 
 import commands_page  # noqa: E402
+import configuration_page  # noqa: E402
 import reference_pages  # noqa: E402
 import solutions_page  # noqa: E402
 
@@ -21,6 +23,7 @@ def generated() -> dict[str, str]:
     """Text of every generated page by its path below docs."""
     found = {"format.md": schema_page(), "solutions.md": solutions_page.page()}
     found["commands.md"] = commands_page.page()
+    found["configuration.md"] = configuration_page.page()
     found |= {f"reference/{k}": text for k, text in reference_pages.pages().items()}
     return {name: text.rstrip() + "\n" for name, text in found.items()}
 

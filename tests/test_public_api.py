@@ -13,6 +13,7 @@ import pytest
 from doc_pages import COMPLETE, DOCS, NOTEBOOKS, PAGES, blocks, load
 
 import macjax
+from macjax import config
 from macjax.results import comparison, schema
 from macjax.scenario.schema import TABLES
 
@@ -237,6 +238,27 @@ def test_options_of_commands_are_explained(command):
     assert parser.description
     options = COMMANDS.options(parser)
     assert not [COMMANDS.shown(o) for o in options if not COMMANDS.meaning(o)]
+
+
+def test_names_are_the_same_in_configurations_programs_and_commands():
+    keys = {"solve": config.SOLVE_KEYS, "sweep": config.SWEEP_KEYS}
+    keys["study"] = config.STUDY_KEYS
+    text = (DOCS / "configuration.md").read_text("utf-8")
+    for name, known in keys.items():
+        assert set(known) <= set(parameters(getattr(macjax, name))), name
+        assert all(f"| `{key}` |" in text for key in known), name
+    own = {action.dest for action in COMMANDS.options(COMMANDS.commands()["solve"])}
+    assert own - {"input", "out"} <= set(parameters(macjax.solve))
+    assert own >= config.SOLVE_KEYS.keys()
+
+
+def test_flags_are_spelt_like_their_arguments():
+    """`--max-iterations` is max_iterations; --no-... switches something off."""
+    for parser in COMMANDS.commands().values():
+        for action in COMMANDS.options(parser):
+            flags = [f for f in action.option_strings if f.startswith("--")]
+            plain = [f.removeprefix("--").removeprefix("no-") for f in flags]
+            assert all(flag.replace("-", "_") == action.dest for flag in plain)
 
 
 def test_columns_of_the_scenario_have_units():
