@@ -43,6 +43,10 @@ class CheckpointWarning(UserWarning):
     """A checkpoint could not be written or read; the run goes on without it."""
 
 
+class RegionWarning(UserWarning):
+    """A region was built otherwise than asked for: cars left out, unknown words."""
+
+
 class KernelWarning(UserWarning):
     """A kernel for GPUs does not work here; solves go on without it, slower."""
 

@@ -284,6 +284,30 @@ def test_tables_that_are_missing_or_others():
             importers.opendss(frames, **({"start": "2026-03-02"} | wrong))
 
 
+def test_elements_that_are_not_mapped_are_told(tmp_path):
+    more = """\
+New PVSystem.roof bus1=house1.1.2 kv=0.208 kva=9 pmpp=8
+New PVSystem.barn bus1=b-lv.1 kva=5
+New Storage.cellar bus1=b-lv.1 kwrated=5
+New Monitor.m1 element=line.l1
+"""
+    got = importers.opendss(
+        write_dss(tmp_path / "a", Loads_dss=DSS["Loads.dss"] + more)
+    )
+    rows = got.report[got.report["what"].str.contains("neither load nor limit")]
+    assert rows["column"].tolist() == ["pvsystem", "storage"]
+    assert rows["count"].tolist() == [2, 1] and rows["lines"].tolist()[1] == (7,)
+
+
+def test_the_last_enabled_counts(tmp_path):
+    off = DSS["Loads.dss"] + "Edit Load.h1 enabled=no\n"
+    got = importers.opendss(write_dss(tmp_path / "a", Loads_dss=off))
+    np.testing.assert_allclose(of_feeder(got, "t1", "base_kw"), 0)
+    again = off + "Edit Load.h1 enabled=yes\n"
+    got = importers.opendss(write_dss(tmp_path / "b", Loads_dss=again))
+    np.testing.assert_allclose(of_feeder(got, "t1", "base_kw"), 5)
+
+
 def day_tables(clock, curve=None) -> list[pd.DataFrame]:
     """One transformer with one load whose profile has such clocks."""
     curve = np.arange(len(clock)) / 24 if curve is None else curve
