@@ -73,8 +73,8 @@ def build(
         progress: True tells on stderr, None if that is a terminal.
 
     Raises:
-        SettingsError: the configuration is wrong, or leaves no car.
-        DataError: the survey tables are wrong.
+        SettingsError: the configuration is wrong.
+        DataError: the survey tables are, or the region has no car.
 
     Warns:
         RegionWarning: many cars are left out, since no charging makes their trips

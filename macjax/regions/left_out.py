@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from .._errors import RegionWarning, SettingsError
+from .._errors import DataError, Fault, RegionWarning
 from .config import RegionConfig
 
 # Shares of cars and of km above which a warning says so.
@@ -68,7 +68,7 @@ def count_left_out(cars: pd.DataFrame) -> LeftOut:
 
 
 def check_cars(count: int, electric: int, left: LeftOut, config: RegionConfig) -> None:
-    """Raise where a region has no car.
+    """Raise a DataError where a region has no car.
 
     Arguments:
         count: rows of its vehicles.
@@ -77,14 +77,17 @@ def check_cars(count: int, electric: int, left: LeftOut, config: RegionConfig) -
     """
     if count:
         return
-    if left.rows:
-        raise SettingsError(
-            f"the region has no car: {left}; fleet.reserve_share "
-            f"{config.fleet.reserve_share:g} and fleet.battery_kwh decide it"
-        )
     where = f" in the counties {', '.join(config.counties)}" if config.counties else ""
-    raise SettingsError(
-        f"the region has no car{where}: adoption {config.adoption:g} gives {electric:,} "
-        f"electric cars in all zones of the survey, of which sample {config.sample:g} "
-        "takes too few; raise sample or adoption"
-    )
+    if left.rows:
+        why = (
+            f"{left}; fleet.reserve_share {config.fleet.reserve_share:g} and "
+            "fleet.battery_kwh decide it"
+        )
+    else:
+        why = (
+            f"adoption {config.adoption:g} gives {electric:,} electric cars in all "
+            f"zones of the survey, of which sample {config.sample:g} takes too few; "
+            "raise sample or adoption"
+        )
+    rule = f"the region has no car{where}: {why}"
+    raise DataError([Fault("vehicles", "vehicle_id", rule)], title="empty region")

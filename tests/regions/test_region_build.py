@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from made_survey import make_survey, with_stops, write_survey
 
@@ -128,7 +128,11 @@ def test_any_configuration_gives_whole_chains(
         "chargers": {"home_shares": [home, home, home]},
         "travel": {"habit_shift_minutes": hectic, "shortest_stay_minutes": 25},
     }
-    built = regions.build_with_facts(config)
+    try:
+        built = regions.build_with_facts(config)
+    except DataError as error:  # batteries that serve nobody
+        assume("the region has no car" not in str(error))
+        raise
     check_chains(built.scenario)
     rules = built.facts["rows_by_rule"]
     left_out = rules["left out, no charging makes the week possible"]
@@ -163,6 +167,7 @@ def test_size_of_the_chunks_means_nothing(base, built, monkeypatch):
     assert regions.build(base).fingerprint == built.scenario.fingerprint
 
 
+@pytest.mark.filterwarnings("ignore::macjax.RegionWarning")
 def test_a_car_is_the_same_in_a_sample_and_in_all(base):
     whole = regions.build(base, sample=1.0, adoption=0.01)
     some = regions.build(base, sample=0.2, adoption=0.01)
@@ -384,9 +389,9 @@ def test_cars_that_are_left_out_are_told(base):
     ],
 )
 def test_a_region_without_cars_is_refused(base, change, words):
-    with pytest.raises(SettingsError, match=words):
+    with pytest.raises(DataError, match=words):
         regions.build({**base, **change})
-    with pytest.raises(SettingsError, match="the region has no car"):
+    with pytest.raises(DataError, match="the region has no car"):
         regions.build_with_facts({**base, **change})
 
 
