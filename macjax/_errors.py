@@ -78,7 +78,8 @@ class Fault:
             object.__setattr__(self, name, text.decode("utf-8"))
 
     def __str__(self) -> str:
-        text = f"{self.table}.{self.column}: {self.rule}"
+        where = ".".join(name for name in (self.table, self.column) if name)
+        text = f"{where}: {self.rule}"
         if not self.ids and self.count == 1:
             return text
         rows = f" [{self.count} row{'s' if self.count != 1 else ''}]"

@@ -78,7 +78,9 @@ def _minutes(sheet: Sheet, column: str) -> np.ndarray:
     stamped = stamp["date"].notna().to_numpy(bool)
     clock = plain.where(~stamped, stamp["clock"].fillna(""))
     seconds, _ = parse_clock(clock.where(~number, "").astype(object))
-    minutes = np.where(number, 60 * plain.where(number, "0").astype(float), seconds / 60)
+    minutes = np.where(
+        number, 60 * plain.where(number, "0").astype(float), seconds / 60
+    )
     junk = known & np.isnan(minutes)
     if junk.any():
         rule = "must be an hour such as 9, a time such as 9:00, or a timestamp"

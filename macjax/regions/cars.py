@@ -22,7 +22,6 @@ from .population import Electric, Pools, make_cars
 from .soc import choose_soc
 from .stops import due_stops, insert_stops
 
-
 KEPT = "kept"
 
 

@@ -23,7 +23,6 @@ from .draws import Draws
 from .parameters import Feeders, county_names
 from .zones import Zones
 
-
 HOURS = 24
 
 

@@ -170,7 +170,9 @@ def _look(name: str, frame: pd.DataFrame) -> Iterable[Fault]:
         if column in TEXTS:
             yield from _fault(name, column, "must be text", ids, values.isna())
             continue
-        numbers = pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan)
+        numbers = pd.to_numeric(values, errors="coerce").to_numpy(
+            float, na_value=np.nan
+        )
         wrong = ~np.isfinite(numbers)
         yield from _fault(name, column, "must be a number", ids, wrong)
         if column in WHOLE:

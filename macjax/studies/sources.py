@@ -26,6 +26,19 @@ from macjax.synthetic.recipes import Recipe
 
 # Other words for keys of a region.
 ALIASES = {"horizon": "days"}
+# Words of the field for what has another name here.
+WORDS = {
+    "workplace_access": "chargers.work_share",
+    "work_access": "chargers.work_share",
+    "home_access": "chargers.home_shares",
+    "public_access": "chargers.public_shares",
+    "battery_size": "fleet.battery_kwh",
+    "battery_capacity": "fleet.battery_kwh",
+    "consumption": "fleet.kwh_per_km",
+    "initial_soc": "fleet.initial_share",
+    "charger_size": "charger_power",
+    "timestep": "slot_minutes",
+}
 
 
 class Made(NamedTuple):
@@ -273,6 +286,7 @@ def resolve_key(source: Source, given: str) -> tuple[str, bool]:
 def _unknown(source: Source, given: str, name: str) -> str:
     """Why a key cannot be varied, and what would do."""
     region = RegionSource(RegionConfig())
+    name = WORDS.get(name, name)
     if source.table != "region":
         with contextlib.suppress(SettingsError):
             key, _ = resolve_key(region, name)
@@ -285,7 +299,8 @@ def _unknown(source: Source, given: str, name: str) -> str:
             )
     keys = source.keys()
     short = {key.rpartition(".")[2] for key in keys}
-    return f"over: unknown key '{given}'; {nearest(name, [*FACTORS, *keys, *short])}"
+    accepted = list(dict.fromkeys((*FACTORS, *keys, *short)))
+    return f"over: unknown key '{given}'; {nearest(name, accepted)}"
 
 
 def _plain(values: Mapping) -> dict:

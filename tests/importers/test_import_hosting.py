@@ -107,9 +107,7 @@ def test_slots_across_hours_take_the_least_capacity_and_the_mean_load(tmp_path):
     )  # the clocks go forward at 2:00, and local hours are 0, 1, 3, 4, ...
     clock = np.repeat([0, 1, *range(3, 24), 0], 2).reshape(16, 3)
     np.testing.assert_allclose(headroom(got), 1000 - clock.max(axis=1))
-    np.testing.assert_allclose(
-        got.feeder_profile["base_kw"], 20 * clock.mean(axis=1)
-    )
+    np.testing.assert_allclose(got.feeder_profile["base_kw"], 20 * clock.mean(axis=1))
 
 
 def test_loads_lie_below_the_hosting_capacity(tmp_path):
