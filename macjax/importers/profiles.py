@@ -6,7 +6,6 @@ the table has a row for each hour of the local day, which fits any horizon.
 """
 
 import math
-import numbers
 
 import numpy as np
 import pandas as pd
@@ -29,8 +28,8 @@ def check_share(word: str, value) -> float:
 
 def check_cost(value) -> float:
     """A finite number of at least 0, for costs; SettingsError otherwise."""
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not 0 <= value < math.inf:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not 0 <= float(value) < math.inf:
         raise SettingsError(
             f"upgrade_cost_per_kw must be a number of at least 0; got {value!r}"
         )
