@@ -56,8 +56,7 @@ REGION = """
 ## [region]
 
 Keys of the table itself: [`RegionConfig`](reference/macjax.regions.md#regionconfig).
-Its
-sections stand here as in [parameters.py](../macjax/regions/parameters.py), with the
+Its sections stand here as in [parameters.py](../macjax/regions/parameters.py), with the
 origin of each number: `_number(default, lowest, highest)`, `_share(default)` from 0 to
 1. In a sweep the section comes first: `over.chargers.work_share = [0.2, 0.6]`.
 """
