@@ -143,7 +143,12 @@ def check_purchase(
 
 
 def check_ratings(feeders: pd.DataFrame, replace: str | None) -> None:
-    """Raise a SettingsError unless `replace` is None or a column of ratings [kVA]."""
+    """Raise a SettingsError unless `replace` is None or a column of ratings [kVA].
+
+    Arguments:
+        feeders: table of the feeders.
+        replace: of `discrete_upgrades`.
+    """
     if replace is not None:
         _ratings(feeders, replace)
 
