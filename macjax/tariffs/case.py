@@ -25,6 +25,7 @@ from macjax.tariffs.roads import (
     read_roads,
     read_trips,
     road_faults,
+    visitors,
 )
 from macjax.tariffs.settings import Settings, changed, read_settings
 from macjax.tariffs.tables import clean_tables, read_tables, spread
@@ -36,7 +37,7 @@ class Stations(NamedTuple):
     Arguments:
         names: ids; a station is the node of the roads with that id.
         road_node, grid_node: numbers of its nodes.
-        places: N_y, infinite without a limit.
+        places: N_y, infinite without a limit or with room for all who may come.
         level_station, level_kw: station and power of each level other than 0, grid
             side [kW], shape (levels,).
         idle: whether an EV may stand at a charger without power (level 0).
@@ -94,7 +95,11 @@ class Case:
         station_of[stations.road_node] = np.arange(len(stations.names))
         legs, faults = make_legs(paths, roads, trips, station_of)
         stop(faults)
-        stop(check_demand(settings, roads, trips, cast(Legs, legs), stations))
+        legs = cast(Legs, legs)
+        stop(check_demand(settings, roads, trips, legs, stations))
+        # Places for all who may come are no limit, and would only blur the numbers
+        ample = stations.places >= visitors(legs, trips, len(stations.names))
+        stations = stations._replace(places=np.where(ample, np.inf, stations.places))
         self.__dict__.update(
             settings=settings,
             tables=tables,

@@ -161,7 +161,7 @@ def solve_operator(
     else:
         bound = first_order.TOLERANCE if tolerance is None else tolerance
         point = solve_first_order(program, bound, max_iterations, progress)
-        solved = finish(draft, program, point, bound)
+        solved = finish(draft, program, point, bound, np.inf)
     made = _made(case, traffic, solved, wanted)
     seconds = {"build": built, "solve": point.seconds}
     seconds["total"] = time.perf_counter() - began
@@ -173,8 +173,8 @@ def _couple(draft, case: Case, traffic: Traffic) -> None:
     stations, number = np.unique(traffic.pair_station, return_inverse=True)
     used = draft.may_be_used("power")
     shape = (len(stations), used.shape[1])
-    columns = draft.column("total", np.ones(shape, bool), free=True)
-    rows = draft.row("equal", "total", np.zeros(shape))
+    columns = draft.column("total", np.ones(shape, bool), draft.kw, free=True)
+    rows = draft.row("equal", "total", np.zeros(shape), draft.kw)
     draft.equal.put(rows, columns, 1.0)
     draft.equal.put(rows[number], draft.columns["power"], -1.0)
     beta = case.settings.costs.power_squared * case.settings.step_hours

@@ -321,3 +321,27 @@ def make_legs(
     np.add.at(total, path, steps)
     station = np.where(first, -1, station_of[tail])
     return Legs(names, path_trip, path, arc, station, before, total[path] - before), []
+
+
+def visitors(legs: Legs, trips: Trips, stations: int) -> np.ndarray:
+    """EVs of the trips that have a path through each station, shape (stations,)."""
+    at = np.flatnonzero(legs.station >= 0)
+    return _users(legs, trips, at, legs.station[at], stations)
+
+
+def users(legs: Legs, trips: Trips, limit: np.ndarray, limits: int) -> np.ndarray:
+    """EVs of the trips that have a path through each capacity, shape (limits,).
+
+    Arguments:
+        legs, trips: of the case.
+        limit: number of the capacity of each leg.
+        limits: how many capacities there are.
+    """
+    return _users(legs, trips, np.arange(len(limit)), limit, limits)
+
+
+def _users(legs: Legs, trips: Trips, leg, element, count: int) -> np.ndarray:
+    pairs = np.stack([element, legs.path_trip[legs.path[leg]]])
+    element, trip = np.unique(pairs, axis=1)
+    ev = trips.departures.sum(axis=1)[trip]
+    return np.bincount(element, weights=ev, minlength=count)
