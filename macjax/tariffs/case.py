@@ -60,6 +60,7 @@ class Case:
         tables: the cleaned tables by name; not to be changed.
         roads, trips, legs, stations, grid, injections: the same as arrays.
         price: c_t [currency/kWh], shape (T,).
+        notes: columns of the tables that nothing reads, a sentence a table.
     """
 
     settings: Settings
@@ -71,10 +72,11 @@ class Case:
     grid: Grid
     injections: Injections
     price: np.ndarray
+    notes: list[str]
 
     def __init__(self, settings: Settings, frames: Mapping[str, pd.DataFrame]):
         """Check tables; for use by the class methods."""
-        tables = clean_tables(frames, settings)
+        tables, notes = clean_tables(frames, settings)
         roads = read_roads(tables["roads"], settings)
         stop(road_faults(roads, tables["road_nodes"]))
         trips, faults = read_trips(tables, roads, settings)
@@ -110,6 +112,7 @@ class Case:
             grid=tree,
             injections=injections,
             price=price,
+            notes=notes,
             _frames=dict(frames),
         )
 
@@ -127,6 +130,8 @@ class Case:
             SettingsError: the file cannot be read, or a key is wrong.
             DataError: with the faults of the tables.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise SettingsError(f"path must be that of a TOML file, not {path!r}")
         path = Path(path)
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -159,7 +164,7 @@ class Case:
         Raises:
             SettingsError, DataError: as `read`.
         """
-        settings = changed(self.settings, changes or {})
+        settings = changed(self.settings, {} if changes is None else changes)
         frames = {**self.__dict__["_frames"], **tables}
         return Case(settings, {k: v for k, v in frames.items() if v is not None})
 
@@ -185,6 +190,16 @@ class Case:
             f"{len(self.trips.names)} trips, {len(self.legs.path_names)} paths, "
             f"{self.settings.steps} instants of {self.settings.step_minutes} min)"
         )
+
+
+def need_case(case) -> None:
+    """Return None if it is a case.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    if not isinstance(case, Case):
+        raise SettingsError(f"case must be a Case, not {type(case).__name__}")
 
 
 def _read_stations(tables: dict, roads: Roads, grid: Grid, settings: Settings):

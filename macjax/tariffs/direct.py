@@ -1,7 +1,8 @@
 """The direct solver: Clarabel, an interior-point method with accurate duals.
 
 Clarabel solves min 1/2 z'Pz + q'z, Az + s = b, s in a product of cones, here in the
-natural units of the program (`Program.natural`) and after scaling of its own. Its duals y >= 0 of G z <= g are - d(optimal cost) / dg.
+natural units of the program (`Program.natural`) and after scaling of its own. Its duals
+y >= 0 of G z <= g are - d(optimal cost) / dg.
 
 References: Goulart and Chen, Clarabel: an interior-point solver for conic programs with
 quadratic objectives, 2024.
@@ -16,10 +17,10 @@ from macjax._status import Status
 from macjax.tariffs._packages import require
 from macjax.tariffs.program import Program
 
-# Of residuals and gap in Clarabel's scaling, whose own default is 1e-8. Each digit costs
-# an iteration and moves powers by a third of one; where the numbers do not allow it,
-# `solved` still judges what was reached.
-TOLERANCE = 1e-13
+# Of residuals and gap in Clarabel's scaling; its own default is 1e-8. A digit costs an
+# iteration or two and moves powers by a third of a digit. The second one is tried where
+# rounding keeps the first out of reach; `solved` judges what was reached.
+TOLERANCES = (1e-14, 1e-12)
 STATUSES = {
     "Solved": Status.solved,
     "PrimalInfeasible": Status.infeasible,
@@ -55,7 +56,7 @@ class Point(NamedTuple):
     words: str
 
 
-def solve_direct(program: Program, tolerance: float = TOLERANCE) -> Point:
+def solve_direct(program: Program, tolerance: float = TOLERANCES[0]) -> Point:
     """Solve a program with Clarabel.
 
     Arguments:

@@ -16,7 +16,8 @@ the weight towards the ratio of the dual and the primal distance travelled. Rows
 columns are scaled first (Ruiz, then Pock and Chambolle), which gives |K| <= 1.
 
 A step is two products with the sparse matrix and nothing else. It ends when, in the
-natural units of the program (`Program.natural`), with f and d the primal and the dual objective,
+natural units of the program (`Program.natural`), with f and d the primal and the dual
+objective,
 
     |E x - e|, (G x - g)+  <= tolerance (1 + |r|)     (largest entries)
     dual residual          <= tolerance (1 + |q|)

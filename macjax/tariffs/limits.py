@@ -31,6 +31,8 @@ from macjax.tariffs.program import Draft
 from macjax.tariffs.roads import lookup, visitors
 from macjax.tariffs.settings import PARAMETERS
 
+# Share of the numbers of a limit that rounding may make of their sum.
+ROUNDING = 1e-12
 # Names of the blocks of rows: sign of the power of stations in each.
 LINE_BLOCKS = {"line+": 1.0, "line-": -1.0}
 VOLTAGE_BLOCKS = {"voltage-": 1.0, "voltage+": -1.0}
@@ -242,6 +244,9 @@ def _put(draft: Draft, case: Case, traffic, gamma, weights, family, faults) -> N
     reach = (weights.stations @ _possible(case, traffic))[:, None]
     for block, sign in blocks.items():
         right = rights[block][:, None] - spare - sign * base
+        # Loads that sum up to the limit, as 0.1 + 0.2 to 0.3, keep it
+        size = np.abs(rights[block][:, None]) + spare + np.abs(base)
+        right = np.where(np.abs(right) <= ROUNDING * size, 0.0, right)
         broken = ~served & (right < 0)
         if broken.any():
             faults.append(_broken(case, weights, block, right, broken))
