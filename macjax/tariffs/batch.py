@@ -258,19 +258,7 @@ def evaluate(
     table, errors = _read_scenarios(scenarios)
     with jax.enable_x64(True):
         model, elements = plan_model(case, plan, counts_kw)
-        shape = model.half.shape
-        key = jax.random.key(seed)
-        drawn = np.asarray(
-            jax.random.uniform(key, (len(table), *shape), minval=-1.0, maxval=1.0)
-        )
-        high = np.array([1.0, -1.0, -1.0])[:, None, None]
-        fixed = {"none": 0.0 * high, "high": high, "low": -high}
-        error = np.array(
-            [
-                drawn[k] if word == "random" else np.broadcast_to(fixed[word], shape)
-                for k, word in enumerate(errors)
-            ]
-        ).reshape(len(table), *shape)
+        error = _errors(errors, model.half.shape, seed)
         worst = np.zeros((len(table), 0))
         if len(elements.names):
             worst = np.asarray(_scenarios(model, table, error))
@@ -288,6 +276,21 @@ def evaluate(
             found[names], found[value] = None, np.nan
     found["broken"] = (worst > model.counts[:, 0]).sum(axis=1)
     return found
+
+
+def _errors(words: list[str], shape: tuple, seed: int) -> np.ndarray:
+    """Errors in [-1, 1] of scenarios by the words of `error`, (scenarios, 3, u, t)."""
+    key = jax.random.key(seed)
+    drawn = np.asarray(
+        jax.random.uniform(key, (len(words), *shape), minval=-1.0, maxval=1.0)
+    )
+    high = np.array([1.0, -1.0, -1.0])[:, None, None]
+    fixed = {"none": 0.0 * high, "high": high, "low": -high}
+    rows = [
+        drawn[k] if word == "random" else np.broadcast_to(fixed[word], shape)
+        for k, word in enumerate(words)
+    ]
+    return np.array(rows).reshape(len(words), *shape)
 
 
 def _read_scenarios(scenarios: pd.DataFrame) -> tuple[np.ndarray, list[str]]:

@@ -41,6 +41,7 @@ from macjax.tariffs.limits import (
     read_gamma,
     voltage_weights,
 )
+from macjax.tariffs.program import Draft
 from macjax.tariffs.settings import read_count, read_positive
 from macjax.tariffs.solved import Solved, finish, solve_accurately
 from macjax.tariffs.traffic import Traffic, draft_traffic
@@ -176,13 +177,7 @@ def solve_operator(
     read_count(max_iterations, "max_iterations", 1)
     began = time.perf_counter()
     wanted = read_gamma(case, gamma) if limits else None
-    draft, traffic = draft_traffic(case)
-    hours = case.settings.step_hours
-    draft.cost(draft.columns["power"], hours * case.price)
-    if coupled:
-        _couple(draft, case, traffic)
-    if wanted is not None:
-        put_limits(draft, case, traffic, wanted)
+    draft, traffic = _drafted(case, wanted, coupled)
     if method == "direct":
         solved = solve_accurately(draft, tolerance)
     else:
@@ -197,7 +192,18 @@ def solve_operator(
     return dataclasses.replace(made, seconds=seconds)
 
 
-def _couple(draft, case: Case, traffic: Traffic) -> None:
+def _drafted(case: Case, gamma, coupled: bool) -> tuple[Draft, Traffic]:
+    """The operator's problem with the limits that gamma asks for, without if None."""
+    draft, traffic = draft_traffic(case)
+    draft.cost(draft.columns["power"], case.settings.step_hours * case.price)
+    if coupled:
+        _couple(draft, case, traffic)
+    if gamma is not None:
+        put_limits(draft, case, traffic, gamma)
+    return draft, traffic
+
+
+def _couple(draft: Draft, case: Case, traffic: Traffic) -> None:
     """beta on the sum of the powers at a station in place of each of them."""
     stations, number = np.unique(traffic.pair_station, return_inverse=True)
     used = draft.may_be_used("power")

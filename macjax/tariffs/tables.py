@@ -353,8 +353,8 @@ def _values(name: str, column: Column, given: pd.Series, frame, faults: list):
     outside = (low | (numbers > column.high)) & ~missing & ~wrong
     if outside.any():
         least = f"above {column.low:g}" if column.above else f"at least {column.low:g}"
-        most = f" and at most {column.high:g}" if column.high < math.inf else ""
         example = numbers[np.argmax(outside)]
+        most = f" and at most {column.high:g}" if example > column.high else ""
         rule = f"must be {least}{most}; found {example:g}"
         faults.append(_fault(name, column.name, rule, outside, frame))
     if column.default is not None:
