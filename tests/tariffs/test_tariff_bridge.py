@@ -1,5 +1,7 @@
 """The bridge to MAC: margins on capacities, and tariffs as prices of feeders."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -171,6 +173,7 @@ def test_prices_by_hour_of_the_day(scenario):
     assert np.allclose(first, wanted)
     with pytest.raises(SettingsError, match="outside the case"):
         tariffs.posted_prices(case, plan, scenario, names)
-    for wrong in ({}, dict.fromkeys(ids, "F99"), names | {"x": None}, ["F2"]):
+    cases: list[Any] = [{}, dict.fromkeys(ids, "F99"), names | {"x": None}, ["F2"]]
+    for wrong in cases:
         with pytest.raises(SettingsError, match="stations"):
             tariffs.posted_prices(case, plan, scenario, wrong, match="hour")

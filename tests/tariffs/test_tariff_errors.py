@@ -1,6 +1,7 @@
 """Wrong input ends in one clear error before anything is solved."""
 
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -378,20 +379,37 @@ def plan():
     return tariffs.solve_operator(town())
 
 
+def odd(value) -> Any:
+    """A value of a kind that a type checker would not let through."""
+    return value
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda p: town().changed(5), "changes must be values by key, not 5"),
-        (lambda p: tariffs.Case.read(5), "path must be that of a TOML file"),
-        (lambda p: tariffs.Case.from_frames("a"), "must be values by key, not 'a'"),
-        (lambda p: tariffs.solve_aggregators("x", p), "case must be a Case"),
-        (lambda p: tariffs.solve_aggregators(town(), None), "operator must be what"),
-        (lambda p: tariffs.equivalence(town(), p, None), "aggregators must be what"),
-        (lambda p: tariffs.equivalence(town(), None, None), "operator must be what"),
-        (lambda p: tariffs.sample_violations(town(), "x"), "plan must be an Operator"),
-        (lambda p: tariffs.evaluate(town(), p, [1]), "scenarios must be a pandas"),
+        (lambda p: town().changed(odd(5)), "changes must be values by key, not 5"),
+        (lambda p: tariffs.Case.read(odd(5)), "path must be that of a TOML file"),
         (
-            lambda p: tariffs.posted_prices(town(), p, None, {}),
+            lambda p: tariffs.Case.from_frames(odd("a")),
+            "must be values by key, not 'a'",
+        ),
+        (lambda p: tariffs.solve_aggregators(odd("x"), p), "case must be a Case"),
+        (
+            lambda p: tariffs.solve_aggregators(town(), odd(None)),
+            "operator must be what",
+        ),
+        (
+            lambda p: tariffs.equivalence(town(), p, odd(None)),
+            "aggregators must be what",
+        ),
+        (
+            lambda p: tariffs.equivalence(town(), odd(None), odd(None)),
+            "operator must be what",
+        ),
+        (lambda p: tariffs.sample_violations(town(), "x"), "plan must be an Operator"),
+        (lambda p: tariffs.evaluate(town(), p, odd([1])), "scenarios must be a pandas"),
+        (
+            lambda p: tariffs.posted_prices(town(), p, odd(None), {}),
             "scenario must be a macjax.Scenario",
         ),
     ],
