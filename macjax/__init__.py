@@ -18,6 +18,7 @@ from macjax._errors import MacjaxError as MacjaxError
 from macjax._errors import MemoryShortError as MemoryShortError
 from macjax._errors import MemoryShortWarning as MemoryShortWarning
 from macjax._errors import ProcessError as ProcessError
+from macjax._errors import RegionWarning as RegionWarning
 from macjax._errors import SettingsError as SettingsError
 from macjax._errors import SolutionError as SolutionError
 from macjax._status import Status as Status
@@ -129,6 +130,7 @@ __all__ = [
     "PriceTakers",
     "ProcessError",
     "Scenario",
+    "RegionWarning",
     "SettingsError",
     "Smoothing",
     "Solution",

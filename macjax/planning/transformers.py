@@ -136,6 +136,12 @@ def check_purchase(
     return _sizes(transformers)
 
 
+def check_ratings(feeders: pd.DataFrame, replace: str | None) -> None:
+    """Raise a SettingsError unless `replace` is None or a column of ratings [kVA]."""
+    if replace is not None:
+        _ratings(feeders, replace)
+
+
 def _sizes(given: str | pd.DataFrame) -> pd.DataFrame:
     """The sizes with their costs, checked."""
     if isinstance(given, str):

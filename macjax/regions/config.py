@@ -159,6 +159,9 @@ def check(config: RegionConfig) -> None:
             raise SettingsError(f"region.counties: no county '{name}'; {hint}")
     _check_types(config)
     _check_quantiles(config.feeders)
+    for name in ("peak_kw", "mean_shape_kw"):
+        if max(getattr(config.feeders, name)) <= 0:
+            raise SettingsError(f"region.feeders.{name} must have a value above 0")
     ranges = {
         "chargers.stop_minutes": config.chargers.stop_minutes,
         "fleet.energy_range": config.fleet.energy_range,

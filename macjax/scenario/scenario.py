@@ -212,6 +212,11 @@ class Scenario:
         """
         return Scenario(subset(self._checked, feeders, vehicles), self._vehicle_to_grid)
 
+    def with_note(self, note: str) -> "Scenario":
+        """The same scenario, one sentence more in `notes`; files do not keep it."""
+        checked = self._checked._replace(notes=[*self._checked.notes, note])
+        return Scenario(checked, self._vehicle_to_grid)
+
     @property
     def name(self) -> str:
         """Free text."""
