@@ -9,10 +9,11 @@ simulation and has no interval), per-session charging (C_s, L_s) and MAC (C_m, L
     value of coordination within sessions             [U - C_s, U - L_s]
     value of mobility awareness, C_s* - C_m*          [L_s - C_m, C_s - L_m]
 
-The last one compares like with like only where per-session charging serves all trips
-and its schedules lie in MAC's set, so that C_s* >= C_m*. Where it strands vehicles or
-leaves MAC's set, it may cost less because it does less: the two costs stand side by
-side then, and their difference is no value and has no interval.
+The last one compares like with like where per-session charging serves all trips and
+its schedules lie in MAC's set. Where it strands vehicles or leaves MAC's set it does
+less, and it would cost more, or not be possible, if it had to do the same. So the value
+is still L_s - C_m at least, but nothing says how much it is at most. If that end is not
+positive, the costs stand side by side and their difference is no value.
 """
 
 import math
@@ -76,7 +77,9 @@ def certified_intervals(solutions: Iterable) -> pd.DataFrame:
         high = cost["per_session"] - bound["mac"]
         less = cost["per_session"] - cost["mac"]
         if why := not_comparable(found["per_session"]):
-            add(DIFFERENCE, math.nan, less, math.nan, why)
+            serves_less = low > 0
+            name = AWARENESS if serves_less else DIFFERENCE
+            add(name, low if serves_less else math.nan, less, math.nan, why)
         else:
             add(AWARENESS, low, less, high)
     frame = pd.DataFrame(rows, columns=[*COLUMNS[:4], "remark"])
@@ -87,7 +90,7 @@ def certified_intervals(solutions: Iterable) -> pd.DataFrame:
 
 
 def not_comparable(per_session) -> str:
-    """Why the cost of per-session charging cannot be compared with MAC's, or nothing.
+    """Why the cost of per-session charging is not one of MAC's service, or nothing.
 
     Arguments:
         per_session: its solution, of `baselines.per_session`.

@@ -103,9 +103,14 @@ def headline(intervals: pd.DataFrame, currency: str) -> str:
     )
     if AWARENESS in rows.index:
         row = rows.loc[AWARENESS]
+        worth = f"{row['at_least']:,.0f}"
+        if row["remark"]:
+            worth += f" at least: {row['remark']}"
+        else:
+            worth += f" to {row['at_most']:,.0f}"
         text += (
-            f" Seeing trips ahead instead of session by session is worth {currency} "
-            f"{row['at_least']:,.0f} to {row['at_most']:,.0f}."
+            " Seeing trips ahead instead of session by session is worth "
+            f"{currency} {worth}."
         )
     if DIFFERENCE in rows.index:
         text += (

@@ -43,7 +43,9 @@ def test_ends_of_the_intervals():
     ],
     ids=["outside", "stranded"],
 )
-def test_what_serves_other_trips_is_not_compared(given):
+@pytest.mark.parametrize("more", [True, False])
+def test_what_serves_other_trips_has_one_end_or_none(given, more):
+    """Doing less for more money shows a value; doing less for less money none."""
     scenario = street()
     if "stranded" in given:
         columns = ["vehicle_id", "trip", "missing_kwh"]
@@ -51,21 +53,31 @@ def test_what_serves_other_trips_is_not_compared(given):
     frame = planning.certified_intervals(
         [
             solved(scenario, TOGETHER, "unmanaged"),
-            solved(scenario, HALF, "per_session", lower_bound=590.0, **given),
+            solved(
+                scenario,
+                HALF if more else APART,
+                "per_session",
+                lower_bound=590.0 if more else -5.0,
+                **given,
+            ),
             solved(scenario, APART, "mac", lower_bound=-5.0),
         ]
     )
     found = frame.set_index("quantity")
-    assert planning.intervals.AWARENESS not in found.index
-    row = found.loc["per_session less mac, not comparable"]
-    assert row["found"] == 600
-    assert math.isnan(row["at_least"]) and math.isnan(row["at_most"])
+    name = "per_session less mac, not comparable"
+    name = planning.intervals.AWARENESS if more else name
+    row = found.loc[name]
+    assert row["found"] == (600 if more else 0)
+    assert math.isnan(row["at_most"])
+    assert row["at_least"] == 590 if more else math.isnan(row["at_least"])
     assert "not one of the same service" in row["remark"]
     assert (found.drop(index=row.name)["remark"] == "").all()
     text = planner_report.headline(frame, "USD")
-    assert "is worth USD" not in text and row["remark"] in text
+    assert ("is worth USD 590 at least" in text) == more and row["remark"] in text
+    assert ("is worth USD" in text) == more
     shown = planner_report._intervals(frame)
-    assert "| per_session less mac, not comparable | - | 600 | - |" in shown
+    ends = "590 | 600 | -" if more else "- | 0 | -"
+    assert f"| {name} | {ends} |" in shown
     assert row["remark"] in shown
 
 
@@ -88,9 +100,7 @@ def test_the_true_values_lie_within():
     slack = 1e-5 * exact.abs().max()
     assert len(proved) >= 5
     assert (proved["at_least"] <= exact[proved.index] + slack).all()
-    per_session = tight[1]
-    alike = per_session.settings["inside_mac_set"] and not len(per_session.stranded)
-    assert ("value of mobility awareness" in proved.index) == alike
+    assert planning.intervals.AWARENESS in proved.index
 
 
 def test_without_bounds_nothing_is_proved():
