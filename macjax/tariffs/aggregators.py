@@ -87,7 +87,7 @@ def solve_aggregators(
         case: the case.
         operator: whose tariffs and tolls are posted.
         tolls: False leaves out the tolls of shared roads and places.
-        tolerance: as of `solve_operator`.
+        tolerance: as in `solve_operator`.
 
     Raises:
         SolutionError: the operator has no solution.
