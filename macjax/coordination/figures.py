@@ -9,7 +9,7 @@ from macjax._errors import SettingsError, nearest
 from macjax.coordination.contraction import Contraction
 from macjax.coordination.run import PriceRun
 from macjax.coordination.sweep import PriceSweep
-from macjax.plots import _axes, _legend_below
+from macjax.plots.canvas import axes_of, legend_below
 
 QUANTITIES = {
     "price": "price [currency/kWh]",
@@ -35,7 +35,7 @@ def iterations(run: PriceRun, quantity: str = "price", most: int = 8, ax=None):
         )
     tables = {"price": run.prices, "demand": run.problem.base_demand_kw + run.demands}
     table = tables[quantity]
-    ax = _axes(ax, (7.0, 4.0))
+    ax = axes_of(ax, (7.0, 4.0))
     hours = run.problem.slot_hours * np.arange(len(run.price) + 1)
     rows = list(range(min(most, run.iterations)))
     for k in rows:
@@ -52,7 +52,7 @@ def iterations(run: PriceRun, quantity: str = "price", most: int = 8, ax=None):
         ax.step(hours, base, where="post", color="k", ls=":", label="without EVs")
     ax.set_xlabel("hours from the start")
     ax.set_ylabel(QUANTITIES[quantity])
-    _legend_below(ax, columns=4)
+    legend_below(ax, columns=4)
     return ax
 
 
@@ -65,7 +65,7 @@ def distances(sweep: PriceSweep, known: Contraction | None = None, ax=None):
             those beyond are dashed.
         ax: matplotlib axes to draw in.
     """
-    ax = _axes(ax, (7.0, 4.4))
+    ax = axes_of(ax, (7.0, 4.4))
     steps = sweep.frame["step"].to_numpy(np.float64)
     colours = _colours(len(steps))
     for run, history in sweep.history.groupby("run"):
@@ -88,7 +88,7 @@ def distances(sweep: PriceSweep, known: Contraction | None = None, ax=None):
     ax.set_title(title, loc="left", fontsize=10)
     ax.set_xlabel("iteration")
     ax.set_ylabel("||p - p**||, 1-norm [currency/kWh]")
-    _legend_below(ax, columns=3)
+    legend_below(ax, columns=3)
     return ax
 
 
@@ -106,7 +106,7 @@ def parameter(sweep: PriceSweep, name: str, column: str = "share_of_energy", ax=
             raise SettingsError(
                 f"unknown column '{wanted}': {nearest(wanted, sweep.frame)}"
             )
-    ax = _axes(ax, (5.0, 3.6))
+    ax = axes_of(ax, (5.0, 3.6))
     ax.plot(sweep.frame[name], sweep.frame[column], color="#0072B2", marker=".")
     ax.set_xlabel(name)
     ax.set_ylabel(column)
@@ -125,7 +125,7 @@ def demands(sweep: PriceSweep, name: str, base_demand_kw, ax=None):
     """
     if name not in sweep.frame:
         raise SettingsError(f"unknown column '{name}': {nearest(name, sweep.frame)}")
-    ax = _axes(ax, (7.0, 4.0))
+    ax = axes_of(ax, (7.0, 4.0))
     colours = _colours(len(sweep.frame))
     base = np.asarray(base_demand_kw)
     slots = np.arange(len(base) + 1)
@@ -139,7 +139,7 @@ def demands(sweep: PriceSweep, name: str, base_demand_kw, ax=None):
     ax.step(slots, values, where="post", color="k", ls=":", label="without EVs")
     ax.set_xlabel("slot")
     ax.set_ylabel(QUANTITIES["demand"])
-    _legend_below(ax, columns=4)
+    legend_below(ax, columns=4)
     return ax
 
 

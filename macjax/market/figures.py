@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from macjax._errors import SolutionError
-from macjax.plots import MOST_FEEDERS, STYLES, _legend_below, _two_axes
+from macjax.plots import MOST_FEEDERS
+from macjax.plots.canvas import STYLES, legend_below, two_axes
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 LINES = ("-", "--", "-.", ":")
@@ -22,7 +23,7 @@ def equilibrium_figure(equilibrium, axes=None):
     Returns:
         the two axes.
     """
-    left, right = _two_axes(axes, (11.0, 4.6))
+    left, right = two_axes(axes, (11.0, 4.6))
     _draw_gains(equilibrium, left)
     _draw_rents(equilibrium, right)
     return left, right
@@ -42,7 +43,7 @@ def exchange_figure(runs, axes=None):
         runs = _numbered(runs)
     if not runs:
         raise SolutionError("there is no exchange to draw")
-    left, right = _two_axes(axes, (11.0, 4.6))
+    left, right = two_axes(axes, (11.0, 4.6))
     for nth, (label, run) in enumerate(runs.items()):
         history = run.history
         look = {
@@ -107,7 +108,7 @@ def _draw_gains(equilibrium, ax) -> None:
     ax.set_xlabel("vehicles [%]")
     ax.set_ylabel(f"gain of a vehicle [{equilibrium.currency}]")
     ax.set_xlim(0, 100)
-    _legend_below(ax, columns=2)
+    legend_below(ax, columns=2)
 
 
 def _draw_rents(equilibrium, ax) -> None:

@@ -12,14 +12,14 @@ from macjax._errors import SettingsError, SolutionError
 from macjax.planning.feeders import feeder_table
 from macjax.planning.places import TOTAL, charging_by_hour, flexibility_by_place
 from macjax.planning.transformers import POWER_FACTOR, discrete_upgrades
-from macjax.plots import (
+from macjax.plots.canvas import (
     LABELS,
     SPARE_STYLES,
     STYLES,
-    _axes,
-    _labelled,
-    _legend_below,
-    _style,
+    axes_of,
+    by_label,
+    legend_below,
+    style_of,
 )
 
 # Colours of kinds of place; others take spare ones.
@@ -52,11 +52,11 @@ def cost_intervals(
         ax: matplotlib axes to draw in.
         transformers, power_factor, replace: of `discrete_upgrades`.
     """
-    shown = _labelled(solutions)
-    ax = _axes(ax, (7.0, 4.2))
+    shown = by_label(solutions)
+    ax = axes_of(ax, (7.0, 4.2))
     currency = next(iter(shown.values())).scenario.currency
     for rank, solution in enumerate(shown.values()):
-        colour, _, hatch = _style(solution, rank)
+        colour, _, hatch = style_of(solution, rank)
         numbers = solution.summary()
         cost, bound = numbers["upgrade_cost"] / 1e6, numbers["upgrade_cost_at_least"]
         look = {"color": colour, "edgecolor": "white", "lw": 0.5}
@@ -81,7 +81,7 @@ def cost_intervals(
     ax.set_title("Cost of the upgrades that charging needs", loc="left")
     ax.grid(axis="y", color="0.9")
     ax.set_axisbelow(True)
-    _legend_below(ax, columns=1)
+    legend_below(ax, columns=1)
     return ax
 
 
@@ -95,8 +95,8 @@ def feeder_distribution(solutions, ax=None):
         solutions: of one scenario.
         ax: matplotlib axes to draw in.
     """
-    shown = _labelled(solutions)
-    ax = _axes(ax, (7.0, 4.2))
+    shown = by_label(solutions)
+    ax = axes_of(ax, (7.0, 4.2))
     base = feeder_table([next(iter(shown.values()))])["base_use"]
     share = 100 * np.arange(1, len(base) + 1) / max(len(base), 1)
     ax.step(
@@ -106,7 +106,7 @@ def feeder_distribution(solutions, ax=None):
     highest = 0.0
     for rank, (label, solution) in enumerate(shown.items()):
         table = feeder_table([solution])
-        colour, line, _ = _style(solution, rank)
+        colour, line, _ = style_of(solution, rank)
         count = int((table["units"] > 0).sum())
         use = 100 * np.sort(table["use"])
         ax.step(
@@ -121,7 +121,7 @@ def feeder_distribution(solutions, ax=None):
     ax.set_ylabel("share of the feeders [%]")
     ax.set_title("How full feeders get", loc="left")
     ax.grid(color="0.93")
-    _legend_below(ax, columns=2)
+    legend_below(ax, columns=2)
     return ax
 
 
@@ -137,7 +137,7 @@ def flexibility(solutions, cells: str = "peak", by: str = "place", ax=None):
     """
     if cells not in ("peak", "all"):
         raise SettingsError(f"cells must be 'peak' or 'all', not {cells!r}")
-    shown = _labelled(solutions)
+    shown = by_label(solutions)
     table = flexibility_by_place(shown.values(), by)
     names = {s.method: label for label, s in shown.items()}
     before = "peak_unmanaged_kwh" if cells == "peak" else "unmanaged_kwh"
@@ -147,7 +147,7 @@ def flexibility(solutions, cells: str = "peak", by: str = "place", ax=None):
     bars = {"unmanaged": first.set_index("place")[before]}
     for method, frame in table.groupby("method", sort=False):
         bars[names[str(method)]] = frame.set_index("place")[after]
-    ax = _axes(ax, (7.0, 4.2))
+    ax = axes_of(ax, (7.0, 4.2))
     bottom = np.zeros(len(bars))
     for rank, place in enumerate(first["place"]):
         values = np.array([bar[place] for bar in bars.values()]) / MEGA
@@ -164,7 +164,7 @@ def flexibility(solutions, cells: str = "peak", by: str = "place", ax=None):
     ax.set_title(f"Charging by place, {where}", loc="left")
     ax.grid(axis="y", color="0.9")
     ax.set_axisbelow(True)
-    _legend_below(ax, columns=4)
+    legend_below(ax, columns=4)
     return ax
 
 
@@ -179,7 +179,7 @@ def charging_profile(solution, by: str = "place", ax=None):
     if solution.plan is None:
         raise SolutionError("the solution has no plan to draw")
     table = charging_by_hour([solution], by)
-    ax = _axes(ax, (7.0, 4.2))
+    ax = axes_of(ax, (7.0, 4.2))
     bottom = np.zeros(25)
     for rank, (place, frame) in enumerate(table.groupby("place", sort=False)):
         values = frame.sort_values("hour")["kw"].to_numpy(np.float64) / MEGA
@@ -200,7 +200,7 @@ def charging_profile(solution, by: str = "place", ax=None):
     ax.set_title(f"When and where cars charge: {name}", loc="left")
     ax.grid(axis="y", color="0.9")
     ax.set_axisbelow(True)
-    _legend_below(ax, columns=4)
+    legend_below(ax, columns=4)
     return ax
 
 

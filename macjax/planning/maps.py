@@ -5,7 +5,7 @@ import pandas as pd
 
 from macjax._errors import SolutionError
 from macjax.planning.feeders import feeder_table
-from macjax.plots import LABELS, _axes, _style
+from macjax.plots.canvas import LABELS, axes_of, style_of
 
 # Columns that place a feeder, with the labels of the axes.
 PLACES = (
@@ -31,12 +31,12 @@ def feeder_map(solution, largest_kw: float | None = None, ax=None):
             "the feeders have no longitude and latitude, or x and y, to draw a map from"
         )
     horizontal, vertical, x_label, y_label = kind
-    ax = _axes(ax, (6.0, 6.0))
+    ax = axes_of(ax, (6.0, 6.0))
     x, y = (table[name].to_numpy(np.float64) for name in (horizontal, vertical))
     upgrade = table["upgrade_kw"].to_numpy(np.float64)
     needs = (table["units"] > 0).to_numpy(bool)
     most = upgrade.max(initial=0.0) if largest_kw is None else float(largest_kw)
-    colour, _, _ = _style(solution, 0)
+    colour, _, _ = style_of(solution, 0)
     ax.scatter(x[~needs], y[~needs], s=SMALLEST / 2, c="0.75", lw=0)
     area = SMALLEST + (LARGEST - SMALLEST) * upgrade[needs] / (most or 1.0)
     order = np.argsort(-area)

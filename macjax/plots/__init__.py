@@ -14,11 +14,6 @@ from macjax.plots.canvas import DRAWN_LAST as DRAWN_LAST
 from macjax.plots.canvas import LABELS as LABELS
 from macjax.plots.canvas import SPARE_STYLES as SPARE_STYLES
 from macjax.plots.canvas import STYLES as STYLES
-from macjax.plots.canvas import _axes as _axes
-from macjax.plots.canvas import _labelled as _labelled
-from macjax.plots.canvas import _legend_below as _legend_below
-from macjax.plots.canvas import _style as _style
-from macjax.plots.canvas import _two_axes as _two_axes
 from macjax.plots.canvas import require_matplotlib as require_matplotlib
 from macjax.plots.canvas import shown_name as shown_name
 from macjax.plots.heatmap import MOST_PRICE_ROWS as MOST_PRICE_ROWS

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from macjax.plots.canvas import _axes, _labelled, _style, shown_name
+from macjax.plots.canvas import axes_of, by_label, shown_name, style_of
 
 MOST_FEEDERS = 20
 
@@ -18,17 +18,17 @@ def upgrades(solutions, ax=None):
         solutions: one solution, a list, or a dict from label to solution.
         ax: matplotlib axes to draw in.
     """
-    shown = _labelled(solutions)
+    shown = by_label(solutions)
     frames = {k: s.upgrades().set_index("feeder_id") for k, s in shown.items()}
     table = pd.DataFrame({k: f["upgrade_kw"] for k, f in frames.items()}).fillna(0.0)
     order = table.max(axis=1).sort_values(ascending=False, kind="stable").index
     needed = int((table.max(axis=1) > 0).sum())
     table = table.loc[order].head(min(max(needed, 1), MOST_FEEDERS))
     bars = table.to_numpy(np.float64)
-    ax = _axes(ax, (9.0, 4.2))
+    ax = axes_of(ax, (9.0, 4.2))
     width = 0.8 / len(shown)
     for rank, (label, solution) in enumerate(shown.items()):
-        colour, _, hatch = _style(solution, rank)
+        colour, _, hatch = style_of(solution, rank)
         total = frames[label][["upgrade_kw", "upgrade_cost"]].sum()
         cost = f"{solution.scenario.currency} {total['upgrade_cost']:,.0f}"
         ax.bar(

@@ -51,7 +51,7 @@ def require_matplotlib():
     return matplotlib
 
 
-def _axes(ax, size: tuple[float, float]):
+def axes_of(ax, size: tuple[float, float]):
     """The axes given, or those of a new figure of that size [inch]."""
     require_matplotlib()
     if ax is None:
@@ -63,7 +63,7 @@ def _axes(ax, size: tuple[float, float]):
     return ax
 
 
-def _two_axes(axes, size: tuple[float, float]) -> list:
+def two_axes(axes, size: tuple[float, float]) -> list:
     """The two axes given, or two of a new figure of that size [inch], side by side."""
     require_matplotlib()
     if axes is None:
@@ -73,7 +73,7 @@ def _two_axes(axes, size: tuple[float, float]) -> list:
     pair = np.asarray(axes, dtype=object).reshape(-1)
     if len(pair) != 2:
         raise SettingsError(f"axes must be two matplotlib axes, not {len(pair)}")
-    return [_axes(ax, size) for ax in pair]
+    return [axes_of(ax, size) for ax in pair]
 
 
 def shown_name(name) -> str:
@@ -93,7 +93,7 @@ def shown_name(name) -> str:
     return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
 
 
-def _labelled(solutions) -> dict:
+def by_label(solutions) -> dict:
     """Solutions by the label to show, repeated labels numbered."""
     if isinstance(solutions, Mapping):
         given = list(solutions.items())
@@ -112,12 +112,12 @@ def _labelled(solutions) -> dict:
     return shown
 
 
-def _style(solution, rank: int):
+def style_of(solution, rank: int):
     """Colour, line style and hatch of a method, spare ones for unknown methods."""
     return STYLES.get(solution.method, SPARE_STYLES[rank % len(SPARE_STYLES)])
 
 
-def _require_known(wanted, known) -> None:
+def require_known(wanted, known) -> None:
     known = list(known)
     unknown = [i for i in wanted if i not in known]
     if unknown:
@@ -126,7 +126,7 @@ def _require_known(wanted, known) -> None:
         raise SolutionError(f"no feeder {names} in the solution; it has {some}")
 
 
-def _edges(times: pd.Series, scenario) -> np.ndarray:
+def slot_edges(times: pd.Series, scenario) -> np.ndarray:
     """Slot starts and the end of the last slot as UTC instants, (t + 1,)."""
     utc = pd.DatetimeIndex(pd.to_datetime(times, utc=True)).tz_localize(None)
     starts = utc.to_numpy("datetime64[ns]")
@@ -134,13 +134,13 @@ def _edges(times: pd.Series, scenario) -> np.ndarray:
     return np.append(starts, starts[-1:] + length)
 
 
-def _steps(column: pd.Series) -> np.ndarray:
+def as_steps(column: pd.Series) -> np.ndarray:
     """Values with the last one repeated, for a step line over the slot edges."""
     values = column.to_numpy(np.float64)
     return np.append(values, values[-1:])
 
 
-def _local_time(ax, scenario) -> None:
+def local_time_axis(ax, scenario) -> None:
     """Ticks at round local times of the scenario."""
     from matplotlib import dates
 
@@ -151,7 +151,7 @@ def _local_time(ax, scenario) -> None:
     ax.set_xlabel(f"local time ({scenario.timezone})")
 
 
-def _legend_below(ax, columns: int) -> None:
+def legend_below(ax, columns: int) -> None:
     """The legend under the axes, where it hides nothing."""
     ax.legend(
         loc="upper left",

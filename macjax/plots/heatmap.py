@@ -3,7 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from macjax.plots.canvas import _axes, _edges, _local_time, _require_known, shown_name
+from macjax.plots.canvas import (
+    axes_of,
+    local_time_axis,
+    require_known,
+    shown_name,
+    slot_edges,
+)
 
 FEWEST_PRICE_ROWS, MOST_PRICE_ROWS = 8, 40
 
@@ -27,16 +33,16 @@ def price_heatmap(solution, feeders=None, ax=None):
         priced = int((total > 0).sum())
         table = table.head(min(max(priced, FEWEST_PRICE_ROWS), MOST_PRICE_ROWS))
     else:
-        _require_known(feeders, table.index)
+        require_known(feeders, table.index)
         table = table.loc[list(feeders)]
-    ax = _axes(ax, (9.0, 1.6 + 0.16 * max(len(table), 6)))
+    ax = axes_of(ax, (9.0, 1.6 + 0.16 * max(len(table), 6)))
     values = table.to_numpy(np.float64)
     if values.min() < 0:
         most = np.abs(values).max()
         norm, colours = colors.Normalize(-most, most), "PuOr"
     else:  # most cells are cheap: the root spreads the small prices apart
         norm, colours = colors.PowerNorm(0.5, 0.0, values.max() or 1.0), "magma_r"
-    edges = _edges(table.columns.to_series(), solution.scenario)
+    edges = slot_edges(table.columns.to_series(), solution.scenario)
     rows = np.arange(len(table) + 1) - 0.5
     mesh = ax.pcolormesh(edges, rows, values, norm=norm, cmap=colours, rasterized=True)
     currency = solution.scenario.currency
@@ -48,7 +54,7 @@ def price_heatmap(solution, feeders=None, ax=None):
     ax.set_ylabel("feeder")
     shown = f"{len(table)} of {count} feeders" if len(table) < count else "all feeders"
     ax.set_title(f"Price of one more kW, {shown}", loc="left")
-    _local_time(ax, solution.scenario)
+    local_time_axis(ax, solution.scenario)
     return ax
 
 

@@ -9,15 +9,15 @@ import pandas as pd
 from macjax._errors import SolutionError
 from macjax.plots.canvas import (
     DRAWN_LAST,
-    _axes,
-    _edges,
-    _labelled,
-    _legend_below,
-    _local_time,
-    _require_known,
-    _steps,
-    _style,
+    as_steps,
+    axes_of,
+    by_label,
+    legend_below,
+    local_time_axis,
+    require_known,
     shown_name,
+    slot_edges,
+    style_of,
 )
 
 MOST_POINTS = 800  # of a curve of all feeders
@@ -35,25 +35,25 @@ def feeder_load(solutions, feeder_id=None, ax=None):
             of the solutions, or else the highest ratio of load to capacity.
         ax: matplotlib axes to draw in.
     """
-    shown = _labelled(solutions)
+    shown = by_label(solutions)
     loads = {label: _with_load(solution) for label, solution in shown.items()}
     if feeder_id is None:
         feeder_id = worst_feeder(loads)
-    ax = _axes(ax, (9.0, 4.2))
+    ax = axes_of(ax, (9.0, 4.2))
     first = next(iter(shown.values()))
     first_rows = _rows_of(next(iter(loads.values())), feeder_id)
-    edges = _edges(first_rows["time"], first.scenario)
-    base = _steps(first_rows["base_kw"])
+    edges = slot_edges(first_rows["time"], first.scenario)
+    base = as_steps(first_rows["base_kw"])
     ax.fill_between(
         edges, 0, base, step="post", color="0.88", lw=0, label="load without EVs"
     )
     for rank, (label, solution) in enumerate(shown.items()):
         rows = _rows_of(loads[label], feeder_id)
-        colour, line, _ = _style(solution, rank)
+        colour, line, _ = style_of(solution, rank)
         upgrade = rows["overload_kw"].max() if len(rows) else 0.0
         ax.step(
-            _edges(rows["time"], solution.scenario),
-            _steps(rows["load_kw"]),
+            slot_edges(rows["time"], solution.scenario),
+            as_steps(rows["load_kw"]),
             where="post",
             color=colour,
             ls=line,
@@ -61,15 +61,15 @@ def feeder_load(solutions, feeder_id=None, ax=None):
             label=f"{shown_name(label)}: upgrade {upgrade:,.0f} kW",
             zorder=3 + (solution.method in DRAWN_LAST),
         )
-    capacity = _steps(first_rows["capacity_kw"])
+    capacity = as_steps(first_rows["capacity_kw"])
     ax.step(edges, capacity, where="post", color="k", lw=1.2, label="capacity")
     ax.set_ylabel("feeder load [kW]")
     name = shown_name(feeder_id)
     ax.set_title(f"Feeder {name}: load against capacity", loc="left")
     ax.set_ylim(bottom=min(0.0, float(np.nanmin(base, initial=0.0))))
-    _local_time(ax, first.scenario)
+    local_time_axis(ax, first.scenario)
     ax.set_xlim(edges[0], edges[-1])
-    _legend_below(ax, columns=2)
+    legend_below(ax, columns=2)
     return ax
 
 
@@ -85,8 +85,8 @@ def load_duration(solutions, feeder_id=None, ax=None):
         feeder_id: which feeder; None takes the slots of all.
         ax: matplotlib axes to draw in.
     """
-    shown = _labelled(solutions)
-    ax = _axes(ax, (7.0, 4.2))
+    shown = by_label(solutions)
+    ax = axes_of(ax, (7.0, 4.2))
     first = next(iter(shown.values()))
     base = first.loads()
     base = base.assign(load_kw=base["base_kw"])
@@ -95,7 +95,7 @@ def load_duration(solutions, feeder_id=None, ax=None):
     ax.plot(*hours, color="0.6", lw=1.2, label="load without EVs", **drawn)
     for rank, (label, solution) in enumerate(shown.items()):
         (x, y), _ = _duration(_with_load(solution), feeder_id, solution.scenario)
-        colour, line, _ = _style(solution, rank)
+        colour, line, _ = style_of(solution, rank)
         most = f"at most {y.max():,.0f} %" if len(y) else "no load"
         ax.plot(
             x, y, color=colour, ls=line, lw=2.0 if solution.method == "mac" else 1.4,
@@ -116,7 +116,7 @@ def load_duration(solutions, feeder_id=None, ax=None):
     if len(hours[0]):
         ax.set_xlim(0.0 if feeder_id is not None else hours[0][0], whole)
     ax.grid(color="0.93")
-    _legend_below(ax, columns=2)
+    legend_below(ax, columns=2)
     return ax
 
 
@@ -161,5 +161,5 @@ def _duration(loads: pd.DataFrame, feeder_id, scenario):
 
 
 def _rows_of(loads: pd.DataFrame, feeder_id) -> pd.DataFrame:
-    _require_known([feeder_id], loads["feeder_id"].unique())
+    require_known([feeder_id], loads["feeder_id"].unique())
     return loads[loads["feeder_id"] == feeder_id].sort_values("time")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from macjax._errors import SolutionError
-from macjax.plots.canvas import _axes, _legend_below
+from macjax.plots.canvas import axes_of, legend_below
 
 MOST_PHASES = 6
 
@@ -27,7 +27,7 @@ def convergence(solution, ax=None):
     upper = history[np.isfinite(history["objective"])]
     lower = history[np.isfinite(history["lower_bound"])]
     both = history[np.isfinite(history[["objective", "lower_bound"]]).all(axis=1)]
-    ax = _axes(ax, (7.0, 4.2))
+    ax = axes_of(ax, (7.0, 4.2))
     ax.fill_between(
         both["iteration"], both["lower_bound"], both["objective"], color="0.9", lw=0
     )
@@ -47,7 +47,7 @@ def convergence(solution, ax=None):
     ax.set_ylabel(f"objective [{solution.scenario.currency}]")
     gap = f"certified gap {solution.gap:.1e}" if np.isfinite(solution.gap) else "no gap"
     ax.set_title(f"Convergence: {solution.status}, {gap}", loc="left")
-    _legend_below(ax, columns=2)
+    legend_below(ax, columns=2)
     return ax
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from macjax.plots.bars import upgrades
-from macjax.plots.canvas import DRAWN_LAST, _labelled, require_matplotlib
+from macjax.plots.canvas import DRAWN_LAST, by_label, require_matplotlib
 from macjax.plots.heatmap import price_heatmap
 from macjax.plots.loads import feeder_load, load_duration
 from macjax.plots.runs import convergence, has_history
@@ -36,7 +36,7 @@ def save_all(solutions, folder, feeder_id=None) -> list[Path]:
         The paths written.
     """
     matplotlib = require_matplotlib()
-    shown = _labelled(solutions)
+    shown = by_label(solutions)
     pair = {k: s for k, s in shown.items() if s.method in DRAWN_LAST}
     load = pair if len({s.method for s in pair.values()}) == 2 else shown
     figures = {

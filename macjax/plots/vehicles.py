@@ -12,13 +12,13 @@ import pandas as pd
 
 from macjax._errors import SolutionError
 from macjax.plots.canvas import (
-    _axes,
-    _edges,
-    _labelled,
-    _legend_below,
-    _local_time,
-    _style,
+    axes_of,
+    by_label,
+    legend_below,
+    local_time_axis,
     shown_name,
+    slot_edges,
+    style_of,
 )
 
 
@@ -33,17 +33,17 @@ def soc_trace(solutions, vehicle_id=None, ax=None):
         vehicle_id: which vehicle; by default the one whose charging is moved most.
         ax: matplotlib axes to draw in.
     """
-    shown = _labelled(solutions)
+    shown = by_label(solutions)
     if vehicle_id is None:
         picked = pick_vehicles(list(shown.values()), 1)
         if not picked:
             raise SolutionError("there is no vehicle to draw: nobody charges")
         vehicle_id = picked[0]
-    ax = _axes(ax, (9.0, 4.2))
+    ax = axes_of(ax, (9.0, 4.2))
     first = next(iter(shown.values())).scenario
     for rank, (label, solution) in enumerate(shown.items()):
         soc = solution.soc(vehicle_id)
-        colour, line, _ = _style(solution, rank)
+        colour, line, _ = style_of(solution, rank)
         ax.plot(
             _instants(soc["time"]), soc["soc_kwh"], color=colour, ls=line,
             lw=2.0 if solution.method == "mac" else 1.4, label=shown_name(label),
@@ -53,10 +53,10 @@ def soc_trace(solutions, vehicle_id=None, ax=None):
     ax.set_ylabel("state of charge [kWh]")
     name = shown_name(vehicle_id)
     ax.set_title(f"Vehicle {name}: state of charge", loc="left")
-    _local_time(ax, first)
-    edges = _edges(pd.Series(first.slot_starts), first)
+    local_time_axis(ax, first)
+    edges = slot_edges(pd.Series(first.slot_starts), first)
     ax.set_xlim(edges[0], edges[-1])
-    _legend_below(ax, columns=3)
+    legend_below(ax, columns=3)
     return ax
 
 

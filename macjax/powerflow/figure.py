@@ -4,7 +4,7 @@ import numpy as np
 
 from macjax._errors import SolutionError
 from macjax.plots import LABELS as METHODS
-from macjax.plots import SPARE_STYLES, STYLES, _axes, _legend_below
+from macjax.plots.canvas import SPARE_STYLES, STYLES, axes_of, legend_below
 from macjax.powerflow.result import BASE, EXISTING, PowerFlow
 
 LABELS = METHODS | {BASE: "base load alone"}
@@ -28,7 +28,7 @@ def voltages(result: PowerFlow, lines: str = EXISTING, ax=None):
     found = found[(found["lines"] == lines) & found["lowest_pu"].notna()]
     if found.empty:
         raise SolutionError(f"there is no row with lines '{lines}' to draw")
-    ax = _axes(ax, (7.0, 4.6))
+    ax = axes_of(ax, (7.0, 4.6))
     for rank, (method, mine) in enumerate(found.groupby("method", sort=False)):
         colour, marker = _look(str(method), rank)
         look = {"s": 28, "marker": marker, "edgecolors": colour}
@@ -53,7 +53,7 @@ def voltages(result: PowerFlow, lines: str = EXISTING, ax=None):
     )
     ax.grid(color="0.93")
     ax.set_axisbelow(True)
-    _legend_below(ax, columns=2)
+    legend_below(ax, columns=2)
     return ax
 
 

@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from macjax.plots import _style
+from macjax.plots.canvas import style_of
 from macjax.reports.facts import Facts
 from macjax.reports.html import short
 
@@ -47,7 +47,7 @@ def embedded(facts: Facts) -> str:
 
 def _look(label: str, solution, rank: int) -> dict:
     """Label and line of a solution, as in `macjax.plots`."""
-    colour, line, _ = _style(solution, rank)
+    colour, line, _ = style_of(solution, rank)
     dash = DASHES.get(line) if isinstance(line, str) else _strokes(line)
     width = 2.2 if solution.method == "mac" else 1.6
     return {"name": short(label), "colour": colour, "dash": dash, "width": width}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from macjax._errors import SettingsError, SolutionError
-from macjax.plots import _labelled, require_matplotlib
+from macjax.plots.canvas import by_label, require_matplotlib
 from macjax.regions.config import RegionConfig, read_config
 from macjax.regions.provenance import provenance
 from macjax.reports.baselines import with_baselines
@@ -104,7 +104,7 @@ def labelled(solutions) -> dict:
         )
     _check_whole(found)
     # Half of a surrogate pair can be in no column's name.
-    names = [k.encode("utf-8", "replace").decode("utf-8") for k in _labelled(given)]
+    names = [k.encode("utf-8", "replace").decode("utf-8") for k in by_label(given)]
     return dict(zip(names, found, strict=True))
 
 

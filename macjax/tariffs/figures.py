@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from macjax._errors import SettingsError
-from macjax.plots import STYLES, _axes
+from macjax.plots.canvas import STYLES, axes_of
 from macjax.tariffs.case import Case
 from macjax.tariffs.frames import line_frame, power_table
 from macjax.tariffs.operator import Operator
@@ -30,7 +30,7 @@ def road_map(case: Case, operator: Operator | None = None, ax=None):
         ax: matplotlib axes to draw in.
     """
     x, y = _positions(case.tables["road_nodes"], case.roads.nodes, "road_nodes")
-    ax = _axes(ax, (7.5, 4.6))
+    ax = axes_of(ax, (7.5, 4.6))
     width = np.full(len(case.roads.names), 1.0)
     if operator is not None:
         total = operator.queues.groupby("arc")["out"].sum()
@@ -62,7 +62,7 @@ def grid_map(case: Case, operator: Operator | None = None, ax=None):
     """
     grid = case.grid
     x, y = _positions(case.tables["grid_nodes"], grid.nodes, "grid_nodes")
-    ax = _axes(ax, (7.5, 4.6))
+    ax = axes_of(ax, (7.5, 4.6))
     full = np.zeros(len(grid.lines), bool)
     if operator is not None:
         lines = operator.lines
@@ -113,7 +113,7 @@ def queues(operator: Operator, arcs: int = 5, ax=None):
         arcs: how many arcs.
         ax: matplotlib axes to draw in.
     """
-    ax = _axes(ax, (9.0, 3.6))
+    ax = axes_of(ax, (9.0, 3.6))
     table = operator.queues.pivot(index="time", columns="arc", values="queue")
     most = table.sum().nlargest(arcs)
     for rank, arc in enumerate(most.index):
@@ -137,7 +137,7 @@ def line_loads(case: Case, plans: Mapping, line: str, ax=None):
         line: id of the line.
         ax: matplotlib axes to draw in.
     """
-    ax = _axes(ax, (9.0, 3.6))
+    ax = axes_of(ax, (9.0, 3.6))
     whole = np.ones(case.injections.gamma.shape)
     row = lookup([line], case.grid.lines)[0]
     if row < 0:
@@ -172,7 +172,7 @@ def tariff_curves(plans: Mapping, stations, ax=None):
         stations: ids.
         ax: matplotlib axes to draw in.
     """
-    ax = _axes(ax, (9.0, 3.6))
+    ax = axes_of(ax, (9.0, 3.6))
     times = None
     for rank, (label, plan) in enumerate(plans.items()):
         table = plan.tariffs.pivot(index="time", columns="station", values="tariff")
@@ -200,7 +200,7 @@ def cost_of_gamma(study, ax=None):
         study: a `GammaStudy` that has gamma = 0.
         ax: matplotlib axes to draw in.
     """
-    ax = _axes(ax, (6.0, 3.8))
+    ax = axes_of(ax, (6.0, 3.8))
     for rank, (level, rows) in enumerate(study.rows.groupby("level")):
         rows = rows.sort_values("gamma")
         start = rows.loc[rows["gamma"] == 0, "cost"]
