@@ -5,6 +5,7 @@ prices go down, loads go up. The record says how far each round got and what was
 """
 
 import dataclasses
+import numbers
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ from macjax._status import Status
 from macjax.certificate import Certifier, relative_gap
 from macjax.driver.clock import Clock
 from macjax.driver.interrupt import Interruption
+from macjax.driver.messages import message_for
 from macjax.driver.progress import Progress
 from macjax.driver.settings import check_settings
 from macjax.fleet.unpack import plan_of
@@ -30,6 +32,12 @@ from macjax.solvers.mac import Look
 from macjax.solvers.problem import build_problem
 
 PROTOCOLS = ("admm", "price_ascent")
+RAY_EVERY = 20  # rounds between two looks whether prices refute hard limits
+RAY_SHARE = 1e-6  # of a ray, from which on a feeder belongs to the proof
+NO_SCHEDULE = (
+    "found no schedule that holds the hard capacities, and no proof that none does; "
+    "macjax.solve looks for one of the two first."
+)
 STEPS = {"sgd": 0.3, "adam": 0.03}
 
 
@@ -128,9 +136,14 @@ def exchange(
 
     Returns:
         An `Exchange`, whose solution is certified from the raw tables: `solved` if its
-        gap is at most `gap`, else `iteration_limit`, `time_limit` or `interrupted`.
+        gap is at most `gap`, else `iteration_limit`, `time_limit` or `interrupted`; it
+        is `infeasible`, without a schedule, where the prices prove that hard capacities
+        cannot hold.
     """
     require_scenario(scenario)
+    whole = isinstance(rounds, numbers.Integral) and not isinstance(rounds, bool)
+    if not whole or rounds < 1:
+        raise SettingsError(f"rounds must be an integer of at least 1, not {rounds!r}")
     settings = check_settings(
         gap=gap,
         max_iterations=rounds,
@@ -220,7 +233,7 @@ class _Work:
         self.progress = Progress(settings.progress, settings.gap, clock)
         self.history: list[Look] = []
         self.sent = [Sent()]
-        self.energy = self.price = None
+        self.energy = self.price = self.ray = None
 
     def run(self, interruption: Interruption) -> Exchange:
         """Rounds until the gap is met or something ends them."""
@@ -232,6 +245,8 @@ class _Work:
             self.progress(self)
             if self.history[-1].gap <= self.settings.gap:
                 status = Status.solved
+            elif self._refuted():
+                status = Status.infeasible
             elif interruption.asked:
                 status = Status.interrupted
             elif self.clock.is_over:
@@ -240,6 +255,24 @@ class _Work:
                 status = Status.iteration_limit
         self.clock.lap("solve")
         return self._finished(status, protocol.name)
+
+    def _refuted(self) -> bool:
+        """Whether the best prices, without those of energy, prove hard limits wrong.
+
+        They grow without end then, so a look every few rounds, and at the end, will do.
+        """
+        last = self.history[-1]
+        ending = last.iteration >= self.settings.max_iterations or self.clock.is_over
+        if not self.data.hard.any() or np.isfinite(last.best_objective):
+            return False
+        if last.iteration % RAY_EVERY and not ending:
+            return False
+        rows = np.asarray(self.price, np.float64)[: self.takers.fleet.feeders]
+        ray = np.maximum(rows - self.data.energy, 0.0) * self.data.hard[:, None]
+        most = ray.max(initial=0.0)
+        if most > 0 and self.certifier.ray_bound(ray / most) > 0:
+            self.ray = ray / most
+        return self.ray is not None
 
     def _look(self, found: Round, phase: str) -> None:
         """Keep the best of schedule and prices, and write down the round."""
@@ -271,29 +304,35 @@ class _Work:
         """The certified solution and the record."""
         takers, certifier = self.takers, self.certifier
         scenario, fleet = takers.scenario, takers.fleet
-        plan = plan_of(scenario, fleet, self.energy)
-        rows = np.asarray(self.price, np.float64)[: fleet.feeders]
-        prices = certifier.prices(rows)
-        objective, bound = certifier.objective(plan), certifier.bound(prices)
-        gap = relative_gap(objective, bound, certifier.unmanaged_objective)
-        if status == Status.solved and gap > self.settings.gap * (1 + 1e-6):
-            status = Status.stalled
-        self.clock.lap("certify")
-        self.progress.close(status, objective, bound, gap)
         looks = pd.DataFrame([vars(look) for look in self.history])
+        if status == Status.infeasible:
+            guilty = self.ray.sum(axis=1) > RAY_SHARE * self.ray.sum()
+            feeders = scenario.feeders["feeder_id"].iloc[np.flatnonzero(guilty)]
+            found = {"plan": None, "dual_ray": self.ray}
+            message = message_for(status, self.settings, feeders=feeders.tolist())
+        else:
+            plan = plan_of(scenario, fleet, self.energy)
+            rows = np.asarray(self.price, np.float64)[: fleet.feeders]
+            prices = certifier.prices(rows)
+            objective, bound = certifier.objective(plan), certifier.bound(prices)
+            gap = relative_gap(objective, bound, certifier.unmanaged_objective)
+            if status == Status.solved and gap > self.settings.gap * (1 + 1e-6):
+                status = Status.stalled
+            self.clock.lap("certify")
+            self.progress.close(status, objective, bound, gap)
+            found = {"plan": plan, "prices": prices, "objective": objective}
+            found |= {"lower_bound": bound, "gap": gap}
+            message = f"{self.label}: gap {gap:.2g} after {len(looks)} rounds."
+            if not np.isfinite(objective):
+                message = f"{self.label}: {len(looks)} rounds {NO_SCHEDULE}"
         solution = Solution(
             scenario=scenario,
-            plan=plan,
             status=status,
-            message=f"{self.label}: gap {gap:.2g} after {len(looks)} rounds.",
-            objective=objective,
-            lower_bound=bound,
-            gap=gap,
+            message=message,
             unmanaged_objective=certifier.unmanaged_objective,
             iterations=len(looks),
             history=looks,
             seconds=self.clock.seconds(),
-            prices=prices,
             objective_spec=self.objective,
             method=method,
             on_infeasible=self.settings.on_infeasible,
@@ -302,6 +341,7 @@ class _Work:
             settings=self.record
             | {"rounds": self.settings.max_iterations, "gap": self.settings.gap}
             | {"dtype": "float64", "device": jax.devices()[0].device_kind},
+            **found,
         )
         sent = pd.DataFrame(self.sent[1:])
         history = pd.concat([looks, sent], axis=1)

@@ -102,6 +102,22 @@ def test_hard_capacities_end_with_a_schedule_that_holds_them(protocol):
     assert found.solution.lower_bound <= optimum * (1 + 1e-9)
 
 
+def test_hard_capacities_that_cannot_hold_are_proved_wrong():
+    scenario = macjax.synthetic.fleet(60, 24, kind="hard", seed=3)
+    objective = FeederCapacity()
+    found = macjax.exchange(scenario, objective, rounds=100)
+    solution = found.solution
+    assert solution.status == "infeasible" and solution.plan is None
+    assert "No schedule keeps the hard capacities" in solution.message
+    assert found.rounds < 100 and found.summary()["status"] == "infeasible"
+    certificate = macjax.certify(scenario, solution)
+    assert "dual_ray" in certificate.message or "cannot" in certificate.message
+    # One round proves nothing.
+    short = macjax.exchange(scenario, objective, rounds=1).solution
+    assert short.status == "iteration_limit"
+    assert "found no schedule that holds" in short.message
+
+
 def test_admm_is_the_first_phase_of_the_solver():
     """Round 20 and 40 are its looks at the end of chunks."""
     scenario, found = run("admm", 1)
@@ -256,7 +272,7 @@ def test_the_end():
         (dict(protocol="price_ascent", step=-1.0), "step must be"),
         (dict(protocol="price_ascent", step=float("nan")), "step must be"),
         (dict(optimiser="adam"), "are of protocol='price_ascent'"),
-        (dict(rounds=0), "max_iterations must be"),
+        (dict(rounds=0), "rounds must be an integer of at least 1"),
         (dict(gap=-1), "gap must be"),
         (dict(on_infeasible="ignore"), "on_infeasible must be"),
         (dict(objective=PeakOverload), "is the class PeakOverload"),
