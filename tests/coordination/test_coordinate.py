@@ -312,7 +312,7 @@ def drawn(seed: int) -> macjax.PriceProblem:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_safeguarded_step_is_lengthened_again(seed):
-    """Where the steep piece is left behind; a fixed step of 0.1 takes 142 iterations."""
+    """Where the steep piece is left behind; fixed steps take 142 iterations."""
     run = macjax.coordinate(drawn(seed))
     steps = run.history["step"].iloc[1:].to_numpy()
     assert np.any(np.diff(steps) > 0)
