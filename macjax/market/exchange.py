@@ -21,7 +21,13 @@ from macjax.driver.messages import message_for
 from macjax.driver.progress import Progress
 from macjax.driver.settings import check_settings
 from macjax.fleet.unpack import plan_of
-from macjax.market.protocols import WEIGHTS, Admm, PriceAscent, Round
+from macjax.market.protocols import (
+    WEIGHTS,
+    Admm,
+    PriceAscent,
+    Round,
+    adagrad_by_feeder,
+)
 from macjax.market.takers import Takers, require_scenario
 from macjax.market.traffic import Sent, Traffic
 from macjax.objectives import PeakOverload
@@ -38,7 +44,7 @@ NO_SCHEDULE = (
     "found no schedule that holds the hard capacities, and no proof that none does; "
     "macjax.solve looks for one of the two first."
 )
-STEPS = {"sgd": 0.3, "adam": 0.03}
+STEPS = {"adagrad": 0.1, "sgd": 0.1, "adam": 0.01}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,7 +114,7 @@ def exchange(
     protocol: str = "admm",
     rounds: int = 200,
     gap: float = 1e-3,
-    optimiser: Any = "sgd",
+    optimiser: Any = "adagrad",
     step: float | None = None,
     averaging: str = "linear",
     time_limit: float | None = None,
@@ -124,11 +130,12 @@ def exchange(
             responses, and prices move with the excess load); see `protocols`.
         rounds: most rounds.
         gap: the run's own relative gap at which it ends, as that of `solve`.
-        optimiser: of the price ascent: "sgd" or "adam", with a step that falls with the
-            root of the round, or an `optax.GradientTransformation` of prices over the
-            usual price of the feeder (its upgrade cost, with the default objective).
-        step: of "sgd" or "adam" in the first round, in such prices; None is 0.3 and
-            0.03.
+        optimiser: of the price ascent: "adagrad", whose step is over the root of all
+            squared excess loads of the feeder so far and so needs no tuning (see
+            `protocols`); "sgd" or "adam", with a step that falls with the root of the
+            round; or an `optax.GradientTransformation` of prices over the usual price
+            of the feeder (its upgrade cost, with the default objective).
+        step: of these in the first round, in such prices; None is 0.1, 0.1 and 0.01.
         averaging: of the answers in the price ascent: "linear", "uniform" or "last".
         time_limit: most seconds, compiling included.
         on_infeasible: as in `solve`: "error", "drop" or "relax".
@@ -173,7 +180,7 @@ def _protocol(protocol: str, optimiser, step, averaging: str):
         hint = nearest(str(averaging), WEIGHTS)
         raise SettingsError(f"averaging: unknown '{averaging}'; {hint}")
     if protocol == "admm":
-        if optimiser != "sgd" or step is not None or averaging != "linear":
+        if optimiser != "adagrad" or step is not None or averaging != "linear":
             raise SettingsError(
                 "optimiser, step and averaging are of protocol='price_ascent'"
             )
@@ -197,8 +204,8 @@ def _optimiser(optimiser, step):
         return optimiser, "own optimiser", None
     if not isinstance(optimiser, str) or optimiser not in STEPS:
         raise SettingsError(
-            "optimiser must be 'sgd', 'adam' or an optax.GradientTransformation, not "
-            f"{optimiser!r}"
+            "optimiser must be 'adagrad', 'sgd', 'adam' or an "
+            f"optax.GradientTransformation, not {optimiser!r}"
         )
     size = STEPS[optimiser] if step is None else step
     is_number = isinstance(size, float | int) and not isinstance(size, bool)
@@ -210,6 +217,8 @@ def _optimiser(optimiser, step):
     def falling(count):
         return size / (1.0 + count) ** 0.5
 
+    if optimiser == "adagrad":
+        return adagrad_by_feeder(size), optimiser, float(size)
     made = optax.sgd(falling) if optimiser == "sgd" else optax.adam(falling)
     return made, optimiser, float(size)
 
