@@ -44,7 +44,7 @@ NO_SCHEDULE = (
     "found no schedule that holds the hard capacities, and no proof that none does; "
     "macjax.solve looks for one of the two first."
 )
-STEPS = {"adagrad": 0.1, "sgd": 0.1, "adam": 0.01}
+STEPS = {"adagrad": 0.1, "sgd": 0.1, "adam": 0.03}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ def exchange(
             `protocols`); "sgd" or "adam", with a step that falls with the root of the
             round; or an `optax.GradientTransformation` of prices over the usual price
             of the feeder (its upgrade cost, with the default objective).
-        step: of these in the first round, in such prices; None is 0.1, 0.1 and 0.01.
+        step: of these in the first round, in such prices; None is 0.1, 0.1 and 0.03.
         averaging: of the answers in the price ascent: "linear", "uniform" or "last".
         time_limit: most seconds, compiling included.
         on_infeasible: as in `solve`: "error", "drop" or "relax".
@@ -148,9 +148,7 @@ def exchange(
         cannot hold.
     """
     require_scenario(scenario)
-    whole = isinstance(rounds, numbers.Integral) and not isinstance(rounds, bool)
-    if not whole or rounds < 1:
-        raise SettingsError(f"rounds must be an integer of at least 1, not {rounds!r}")
+    _check_rounds(rounds)
     settings = check_settings(
         gap=gap,
         max_iterations=rounds,
@@ -169,6 +167,13 @@ def exchange(
     work = _Work(takers, objective, settings, clock, *make)
     with Interruption() as interruption, jax.enable_x64(True):
         return work.run(interruption)
+
+
+def _check_rounds(rounds) -> None:
+    """Raise unless it is a number of rounds."""
+    whole = isinstance(rounds, numbers.Integral) and not isinstance(rounds, bool)
+    if not whole or rounds < 1:
+        raise SettingsError(f"rounds must be an integer of at least 1, not {rounds!r}")
 
 
 def _protocol(protocol: str, optimiser, step, averaging: str):

@@ -17,8 +17,8 @@ usual at the feeder. The default is AdaGrad with one number a feeder,
     step_k = step / sqrt(sum_{i <= k} |excess_i|^2) ,
 
 which falls like 1 / sqrt(k) and fits every feeder: a move is at most `step`, whether
-one slot is short of room or a whole week of them, whatever the load is. Answers jump, so
-what converges is their average:
+one slot is short of room or a whole week of them, whatever the load is. Answers jump,
+so what converges is their average:
 
     average_k = average_{k-1} + w_k (u_k - average_{k-1}),  w_k = 2 / (k + 1)
 

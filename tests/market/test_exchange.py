@@ -116,8 +116,7 @@ def test_hard_capacities_that_cannot_hold_are_proved_wrong():
     assert solution.status == "infeasible" and solution.plan is None
     assert "No schedule keeps the hard capacities" in solution.message
     assert found.rounds < 100 and found.summary()["status"] == "infeasible"
-    certificate = macjax.certify(scenario, solution)
-    assert "dual_ray" in certificate.message or "cannot" in certificate.message
+    assert macjax.certify(scenario, solution).ray_excess_kw > 0
     # One round proves nothing.
     short = macjax.exchange(scenario, objective, rounds=1).solution
     assert short.status == "iteration_limit"
