@@ -27,19 +27,16 @@ import dataclasses
 import fnmatch
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-from _scale.process import commit
+from _scale.process import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results" / "accuracy.json"
-PACKAGES = ("macjax", "jax", "jaxlib", "equinox", "numpy", "pandas", "scipy", "highspy")
 VIOLATION_KWH = {"float64": 1e-6, "float32": 1e-3}
 HIGHS_SHARE = 1e-6  # of the scale: how far HiGHS's own tolerances move its optimum
 
@@ -213,23 +210,6 @@ def in_own_process(part: str, case: Case, time_limit: float) -> dict:
     if done.returncode:
         return {"status": f"{part} failed with code {done.returncode}"}
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def environment() -> dict:
-    """Versions, machine and commit, to stand beside the figures."""
-    versions = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = None
-    return {
-        "versions": versions,
-        "commit": commit(),
-        "machine": platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "date": time.strftime("%Y-%m-%d"),
-    }
 
 
 def read_results() -> dict[str, dict]:

@@ -11,8 +11,6 @@ kept beside.
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -20,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ingest import _git
+from _scale.process import environment
 
 KEPT = ("map.png", "feeders.png", "flexibility.png")
 
@@ -57,10 +55,8 @@ def main() -> int:
         "exit_code": code,
         "wall_seconds": round(wall, 1),
         "peak_gib": record.pop("peak_gib"),
-        "cores": os.cpu_count(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "commit": _git("rev-parse", "--short", "HEAD"),
         "note": args.note,
+        **environment(),
         "records": record,
     }
     text = json.dumps(record, indent=1) + "\n"

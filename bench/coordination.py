@@ -17,18 +17,15 @@ it up and the float64 sum of all EVs' charging, relative to the largest demand.
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-from ingest import _git, _peak_gib
+from _scale.process import environment, peak_gib
 
 import macjax
-from macjax._version import __version__
 
 SLOTS = 96
 COSTS = {"flat": 2.9e-3, "steep": 2e-2}  # c'' x EVs
@@ -62,7 +59,7 @@ def measure(name: str, evs: int, dtype: str) -> dict:
     made, spent = time.perf_counter(), time.process_time()
     run = macjax.coordinate(problem, dtype=dtype, tolerance=1e-5)
     done, spent = time.perf_counter(), time.process_time() - spent
-    peak = _peak_gib()
+    peak = peak_gib()
     charging = run.charging
     total = np.sum(charging, axis=0, dtype=np.float64)
     return {
@@ -77,7 +74,7 @@ def measure(name: str, evs: int, dtype: str) -> dict:
         "objective": run.objective,
         "sum_error": float(f"{np.max(np.abs(run.ev_kw - total)) / total.max():.3g}"),
         "peak_gib": round(peak, 2),
-        "peak_with_charging_gib": round(_peak_gib(), 2),
+        "peak_with_charging_gib": round(peak_gib(), 2),
     }
 
 
@@ -95,13 +92,7 @@ def run(evs: int) -> dict:
             )
             record[f"{name}_{dtype}"] = json.loads(child.stdout)
             print(name, dtype, child.stdout.strip(), file=sys.stderr, flush=True)
-    record["versions"] = {
-        "macjax": __version__,
-        "commit": _git("rev-parse", "--short", "HEAD"),
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-    }
-    return record
+    return record | environment()
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ import argparse
 import gzip
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -25,9 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from ingest import _git, _peak_gib
-
-from macjax._version import __version__
+from _scale.process import environment, peak_gib
 
 ZONES = 1454
 FORMATS = ("matsim", "activitysim", "simbev")
@@ -137,7 +134,7 @@ def measure(name: str, folder: str) -> dict:
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    begin_gib, begin = _peak_gib(), time.perf_counter()
+    begin_gib, begin = peak_gib(), time.perf_counter()
     found = importers.FORMATS[name](folder)
     imported = time.perf_counter()
     scenario = found.scenario()
@@ -149,7 +146,7 @@ def measure(name: str, folder: str) -> dict:
         "import_s": round(imported - begin, 3),
         "scenario_s": round(done - imported, 3),
         "start_gib": round(begin_gib, 3),
-        "peak_gib": round(_peak_gib(), 3),
+        "peak_gib": round(peak_gib(), 3),
     }
 
 
@@ -171,14 +168,7 @@ def run(persons: int) -> dict:
             )
         sizes = {"files": len(files), "files_mib": round(sum(files) / 2**20, 1)}
         record[name] = sizes | json.loads(child.stdout)
-    record["versions"] = {
-        "macjax": __version__,
-        "commit": _git("rev-parse", "--short", "HEAD"),
-        "python": platform.python_version(),
-        "pandas": pd.__version__,
-        "machine": f"{platform.machine()}, one of {os.cpu_count()} cores",
-    }
-    return record
+    return record | environment()
 
 
 def main() -> None:

@@ -14,8 +14,6 @@ process, the interpreter and its libraries included.
 import argparse
 import json
 import os
-import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,8 +23,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from _scale.process import environment, peak_gib
 
-from macjax._version import __version__
 from macjax.fleet.packing import pack
 from macjax.scenario import Scenario
 
@@ -148,7 +146,7 @@ def measure(folder: str) -> dict:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
-    begin_gib = _peak_gib()
+    begin_gib = peak_gib()
     clock = [time.perf_counter()]
     found = read_folder(folder)
     clock.append(time.perf_counter())
@@ -161,7 +159,7 @@ def measure(folder: str) -> dict:
     clock.append(time.perf_counter())
     fleet = pack(scenario, dtype=np.float32)
     clock.append(time.perf_counter())
-    peak_gib = _peak_gib()
+    most_gib = peak_gib()
     _ = scenario.fingerprint
     clock.append(time.perf_counter())
     phases = ("read_s", "validate_s", "arrays_s", "pack_s", "fingerprint_s")
@@ -173,39 +171,7 @@ def measure(folder: str) -> dict:
         "padding_share": round(fleet.waste, 3),
         **seconds,
         "start_gib": round(begin_gib, 3),
-        "peak_gib": round(peak_gib, 3),
-    }
-
-
-def _peak_gib() -> float:
-    """Largest resident size; on Linux getrusage would count the parent's as well."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(x for x in status.read_text().splitlines() if "VmHWM" in x)
-        return int(line.split()[1]) / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**30 if sys.platform == "darwin" else 2**20)
-
-
-def _git(*words: str) -> str:
-    root = Path(__file__).parents[1]
-    call = subprocess.run(
-        ["git", *words], capture_output=True, text=True, cwd=root, check=False
-    )
-    return call.stdout.strip()
-
-
-def _versions() -> dict:
-    changed = _git("status", "--porcelain", "--", "macjax/scenario", "bench/ingest.py")
-    return {
-        "macjax": __version__,
-        "commit": _git("rev-parse", "--short", "HEAD")
-        + ("+changes" if changed else ""),
-        "python": platform.python_version(),
-        "pandas": pd.__version__,
-        "numpy": np.__version__,
-        "pyarrow": pa.__version__,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "peak_gib": round(most_gib, 3),
     }
 
 
@@ -241,7 +207,7 @@ def run(arguments) -> dict:
         "files_mib": round(files / 2**20, 1),
         **measured,
         "s_per_million_vehicles": round(checked_s / arguments.vehicles * 1e6, 2),
-        "versions": _versions(),
+        **environment(),
     }
 
 

@@ -18,18 +18,16 @@ import argparse
 import dataclasses
 import itertools
 import json
-import platform
 import sys
 import time
 from pathlib import Path
 
 import pandas as pd
-from ingest import _git
+from _scale.process import environment
 
 import macjax
 from macjax import importers, studies
 from macjax._output import json_value
-from macjax.results.summary import versions
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "configs" / "napa_county.toml"
@@ -136,9 +134,7 @@ def main() -> int:
             "config": "configs/napa_county.toml",
             **found,
             "seconds": round(time.monotonic() - begin, 1),
-            "machine": platform.machine(),
-            "commit": _git("rev-parse", "--short", "HEAD"),
-            "versions": versions(),
+            **environment(),
         }
         args.results.mkdir(parents=True, exist_ok=True)
         text = json.dumps(json_value(record), indent=1) + "\n"

@@ -15,15 +15,12 @@ and places around the nearest of them. All runs are in the table with their dist
 
 import argparse
 import json
-import os
-import platform
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _scale.process import commit
+from _scale.process import environment
 
 from macjax import tariffs
 
@@ -95,10 +92,7 @@ def main() -> None:
     given = parser.parse_args()
     case = tariffs.Case.read(CASE)
     record = {
-        "commit": commit(),
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "versions": {p: version(p) for p in ("clarabel", "scipy", "jax", "numpy")},
+        **environment(),
         "seconds": times(case),
     }
     print(json.dumps(record, indent=2))

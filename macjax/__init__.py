@@ -18,6 +18,7 @@ from macjax._errors import MacjaxError as MacjaxError
 from macjax._errors import MemoryShortError as MemoryShortError
 from macjax._errors import MemoryShortWarning as MemoryShortWarning
 from macjax._errors import ProcessError as ProcessError
+from macjax._errors import RegionWarning as RegionWarning
 from macjax._errors import SettingsError as SettingsError
 from macjax._errors import SolutionError as SolutionError
 from macjax._status import Status as Status
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from macjax import baselines as baselines
     from macjax import coordination as coordination
     from macjax import importers as importers
+    from macjax import interchange as interchange
     from macjax import market as market
     from macjax import objectives as objectives
     from macjax import planning as planning
@@ -71,6 +73,7 @@ _HOMES = {
     "baselines": None,
     "coordination": None,
     "importers": None,
+    "interchange": None,
     "market": None,
     "objectives": None,
     "planning": None,
@@ -129,6 +132,7 @@ __all__ = [
     "PriceTakers",
     "ProcessError",
     "Scenario",
+    "RegionWarning",
     "SettingsError",
     "Smoothing",
     "Solution",
@@ -147,6 +151,7 @@ __all__ = [
     "example_assumptions",
     "exchange",
     "importers",
+    "interchange",
     "market",
     "objectives",
     "planning",

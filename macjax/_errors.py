@@ -43,6 +43,10 @@ class CheckpointWarning(UserWarning):
     """A checkpoint could not be written or read; the run goes on without it."""
 
 
+class RegionWarning(UserWarning):
+    """A region was built otherwise than asked for: cars left out, unknown words."""
+
+
 class KernelWarning(UserWarning):
     """A kernel for GPUs does not work here; solves go on without it, slower."""
 
@@ -74,7 +78,8 @@ class Fault:
             object.__setattr__(self, name, text.decode("utf-8"))
 
     def __str__(self) -> str:
-        text = f"{self.table}.{self.column}: {self.rule}"
+        where = ".".join(name for name in (self.table, self.column) if name)
+        text = f"{where}: {self.rule}"
         if not self.ids and self.count == 1:
             return text
         rows = f" [{self.count} row{'s' if self.count != 1 else ''}]"

@@ -17,6 +17,7 @@ from macjax._commands import (
     validate,
 )
 from macjax._errors import SettingsError
+from macjax._export_command import add_export
 from macjax._import_command import add_import
 from macjax._market_commands import equilibrium
 from macjax._methods import COMPARED, DEFAULT_TARIFF, METHODS
@@ -117,6 +118,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_import(commands, add_command, folder)
     add_scenario_commands(commands)
     add_result_commands(commands)
+    add_export(commands, add_command, folder)
     command = add_command(commands, "demo", demo)
     add_out(command, "macjax-demo")
     add_tariff(command)
@@ -164,7 +166,9 @@ def add_scenario_commands(commands) -> None:
     command = add_command(commands, "baseline", baseline)
     command.add_argument("input", help=INPUT_HELP)
     names = [name for name in METHODS if name != "mac"]
-    command.add_argument("--method", choices=names, default="unmanaged")
+    command.add_argument(
+        "--method", choices=names, default="unmanaged", help="default unmanaged"
+    )
     add_out(command)
     add_tariff(command)
     add_solver_options(command)
@@ -325,7 +329,11 @@ def add_solver_options(command) -> None:
     """The arguments of macjax.solve; those after the objective are for a solver."""
     add_objective(command)
     add_limits(command)
-    command.add_argument("--dtype", choices=DTYPES)
+    command.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        help="of the solve; default float64 on a CPU, float32 on a GPU",
+    )
     command.add_argument(
         "--device-memory",
         type=setting("device_memory"),
@@ -333,7 +341,9 @@ def add_solver_options(command) -> None:
         help="what the fleet may take on each device; more goes through it in chunks",
     )
     command.add_argument(
-        "--warm-start", metavar="SOLUTION", help="folder of a solution"
+        "--warm-start",
+        metavar="SOLUTION",
+        help="folder of a solution of a similar scenario, from which the solve starts",
     )
     add_vehicle_to_grid(command)
 
@@ -341,8 +351,17 @@ def add_solver_options(command) -> None:
 def add_limits(command) -> None:
     """When a solve ends."""
     command.add_argument("--gap", type=setting("gap"), help="certified gap to reach")
-    command.add_argument("--max-iterations", type=setting("max_iterations"))
-    command.add_argument("--time-limit", type=setting("time_limit"), metavar="SECONDS")
+    command.add_argument(
+        "--max-iterations",
+        type=setting("max_iterations"),
+        help="end after so many, solved or not",
+    )
+    command.add_argument(
+        "--time-limit",
+        type=setting("time_limit"),
+        metavar="SECONDS",
+        help="end after so long, solved or not",
+    )
 
 
 def add_checkpoint_every(command, default: str) -> None:

@@ -18,7 +18,7 @@ from macjax.studies.planner import STUDIED
 
 # Columns of the frame that are shown; all are in the files.
 SHOWN = ("method", "status", "upgrade_kw", "upgrade_cost", "upgrade_cost_at_least")
-SHOWN += ("avoided_percent", "gap", "seconds")
+SHOWN += ("avoided_percent", "stranded", "infeasible", "gap", "seconds")
 
 
 def sweep(args) -> int:

@@ -71,7 +71,8 @@ study.tables["methods"][SHOWN].set_index("method").T
 study.tables["intervals"].set_index("quantity")
 
 # %% [markdown]
-# The value of mobility awareness is what session-by-session coordination costs more.
+# The value of mobility awareness is what session-by-session coordination costs more;
+# it is there only where that serves all trips and lies in MAC's set (see `remark`).
 #
 # ## How it is spread over the feeders
 #

@@ -5,13 +5,24 @@ JAX would quietly widen fails a test. Float64 stays off here as it is by default
 that needs it must ask for it itself.
 """
 
+import atexit
 import gc
 import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Programs compiled once serve all processes of the run: those that share out the tests,
+# and the programs that tests start. The first of them makes the folder and ends last.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    compiled = tempfile.mkdtemp(prefix="macjax-tests-compiled-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+    atexit.register(shutil.rmtree, compiled, ignore_errors=True)
 
 import hypothesis
 import jax

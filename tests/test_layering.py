@@ -35,6 +35,7 @@ LEVELS = {
     "coordination": 6,
     "examples": 6,
     "importers": 6,
+    "interchange": 6,
     "market": 6,
     "planning": 6,
     "plots": 6,
@@ -43,6 +44,7 @@ LEVELS = {
     "": 7,  # macjax/__init__.py, which only re-exports
     "__main__": 7,
     "_commands": 7,
+    "_export_command": 7,
     "_import_command": 7,
     "_market_commands": 7,
     "_methods": 7,
@@ -56,6 +58,7 @@ LEVELS = {
     "reports": 7,
     "studies": 7,
 }
+NETS = ("powerflow", "interchange")
 LONGEST_MODULE = 500
 LONGEST_FUNCTION = 60
 
@@ -185,8 +188,10 @@ def test_certificate_shares_no_code_with_the_solver():
         ("pandas", ("_numerics", "_status", "_version", "sets", "solvers")),
         ("jax", ("scenario", "results", "plots", "config", "cli", "_commands")),
         ("jax", ("importers", "_import_command", "powerflow", "planning", "reports")),
+        ("jax", ("interchange", "_export_command")),
         ("matplotlib", tuple(p for p in LEVELS if p not in ("plots", "tariffs"))),
-        ("pandapower", tuple(p for p in LEVELS if p != "powerflow")),
+        ("pandapower", tuple(p for p in LEVELS if p not in NETS)),
+        ("xarray", tuple(p for p in LEVELS if p != "interchange")),
         ("clarabel", tuple(p for p in LEVELS if p != "tariffs")),
     ],
 )

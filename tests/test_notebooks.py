@@ -34,6 +34,26 @@ def calibration(names: dict) -> None:
     assert shares == sorted(shares, reverse=True) and 0.2 < shares[-1] < 0.6
 
 
+def own_data(names: dict) -> None:
+    found = set(zip(names["faults"]["table"], names["faults"]["column"], strict=True))
+    assert {("vehicles", "battery_kwh"), ("vehicles", "charge_efficiency")} <= found
+    assert ("stays", "vehicle_id") in found and len(found) >= 4
+    assert {"energy_kwh", "departure"} <= set(names["in_files"]["column"])
+    assert any("colour" in note for note in names["scenario"].notes)
+    assert names["mac"].status == "solved"
+    assert names["again"].fingerprint == names["scenario"].fingerprint
+    assert names["imported"].stays["feeder_id"].notna().sum() == 2
+    assert len(names["sessions"].vehicles) == 1
+
+
+def scale(names: dict) -> None:
+    here, solved = names["here"], names["in_chunks"]
+    assert (here["gap"] <= 1e-3).all() and (here["warm_s"] < here["first_s"]).all()
+    assert solved.status == "solved" and solved.settings["in_chunks"]
+    assert len(names["records"]) >= 5 and 0.8 < names["exponent"] < 1.5
+    assert len(names["peers"]) >= 3
+
+
 def price_coordination(names: dict) -> None:
     counts = names["counts"].to_dict()
     known = {0.5: 22, 0.75: 11, 1.0: 15, 1.017: 16, 1.2: 43, 1.3: 142}
@@ -94,17 +114,21 @@ def prices(names: dict) -> None:
 
 CHECKS = {
     "01_quickstart": quickstart,
+    "02_your_own_data": own_data,
     "03_bay_area": bay_area,
     "03a_calibration": calibration,
     "04_prices_and_equilibrium": prices,
     "05_price_coordination": price_coordination,
     "06_robust_tariffs": robust_tariffs,
+    "07_scale": scale,
 }
 
 
-LONG = {"03_bay_area", "04_prices_and_equilibrium"}  # over 30 seconds
+# They run for long: with the slow tests.
+LONG = {"03_bay_area", "04_prices_and_equilibrium", "07_scale"}
 
 
+@pytest.mark.timeout(1200)  # one takes two minutes, longer where machines are busy
 @pytest.mark.parametrize(
     "name",
     [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in NOTEBOOKS],

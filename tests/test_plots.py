@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_solutions import MAC, UNMANAGED, FakeScenario, FakeSolution
+from figure_cases import ax as ax
+from figure_cases import line
 from matplotlib import dates
 from matplotlib.figure import Figure
 
@@ -16,16 +18,6 @@ from macjax import plots
 from macjax._errors import SolutionError
 
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@pytest.fixture
-def ax():
-    return Figure(layout="constrained").add_subplot()
-
-
-def line(ax, start):
-    (found,) = [i for i in ax.get_lines() if i.get_label().startswith(start)]
-    return found
 
 
 def test_feeder_load_draws_base_plus_ev_power_of_the_worst_feeder(ax):

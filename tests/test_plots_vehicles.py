@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from figure_cases import ax as ax
+from figure_cases import line
 from matplotlib.figure import Figure
 
 from macjax import plots
@@ -10,16 +12,6 @@ from macjax._errors import SettingsError, SolutionError
 from macjax.results import Solution
 from macjax.scenario.plan import Plan
 from macjax.synthetic import fleet
-
-
-@pytest.fixture
-def ax():
-    return Figure(layout="constrained").add_subplot()
-
-
-def line(ax, start):
-    (found,) = [i for i in ax.get_lines() if i.get_label().startswith(start)]
-    return found
 
 
 def random_plan(scenario, seed=0) -> Plan:

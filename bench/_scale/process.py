@@ -26,6 +26,8 @@ PACKAGES = (
     "equinox",
     "numpy",
     "pandas",
+    "pyarrow",
+    "clarabel",
     "scipy",
     "highspy",
     "ortools",

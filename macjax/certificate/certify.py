@@ -46,8 +46,10 @@ class Certificate:
         objective: cost of the schedule [currency]; inf where a hard capacity breaks,
             NaN without a schedule.
         lower_bound: no feasible schedule costs less [currency].
-        gap: (objective - lower_bound) / (|objective| + 0.01 |unmanaged_objective|).
-        unmanaged_objective: cost of unmanaged charging, hard limits counted 0.
+        gap: relative: (objective - lower_bound) / (|objective| + 0.01
+            |unmanaged_objective|).
+        unmanaged_objective: cost of unmanaged charging, hard limits counted 0
+            [currency].
         loads: frame with feeder_id, time, base_kw, ev_kw, capacity_kw, overload_kw.
         infeasible: vehicles that cannot make their trips even at full power:
             vehicle_id, trip, departure, missing_kwh.

@@ -36,9 +36,10 @@ class Agreement:
     Arguments:
         price: of each node, (nodes, T) [currency/kWh].
         charging: of one EV of each node, (nodes, T) [kW].
-        multiplier: A of each node.
+        multiplier: A of each node, (nodes,) [currency/kWh].
         taker_class: class of the EVs of each node.
-        rounds: R; `inf` for exact averaging.
+        rounds: R, how many rounds of averaging an iteration has; `inf` for exact
+            averaging.
         averaging: the graph and its weights; `.shrink` is sigma.
     """
 
@@ -50,7 +51,12 @@ class Agreement:
     averaging: Averaging
 
     def by_class(self, values: np.ndarray, classes: int) -> np.ndarray:
-        """Mean over the nodes of each class, (classes, ...)."""
+        """Mean over the nodes of each class, (classes, ...).
+
+        Arguments:
+            values: one row a node, (nodes, ...), such as `price`.
+            classes: how many classes there are.
+        """
         total = np.zeros((classes, *values.shape[1:]))
         np.add.at(total, self.taker_class, values)
         share = np.bincount(self.taker_class, minlength=classes)

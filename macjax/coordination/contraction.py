@@ -34,14 +34,15 @@ class Contraction:
     """Condition, steps and iterations, known before the run.
 
     Arguments:
-        cost_lipschitz: kappa, largest c'' on the range of demand.
-        cost_curvature: kappa_min, least c'' there.
+        cost_lipschitz: kappa, largest c'' on the range of demand
+            [currency/(kW kWh)].
+        cost_curvature: kappa_min, least c'' there [currency/(kW kWh)].
         answer_lipschitz: sum_n nu_n [kW per currency/kWh].
-        step: eta that is asked about.
-        tolerance: epsilon.
+        step: eta that is asked about [1].
+        tolerance: epsilon [currency/kWh].
         distance: D, what ||p0 - p**||_1 cannot exceed [currency/kWh].
-        slot_distance: what the error of one slot cannot exceed.
-        slots: T.
+        slot_distance: what the error of one slot cannot exceed [currency/kWh].
+        slots: T, how many slots there are.
     """
 
     cost_lipschitz: float
@@ -108,7 +109,11 @@ class Contraction:
         return 0 < self.step < self.guaranteed_step
 
     def source_iterations(self, distance: float | None = None) -> int | None:
-        """K of the source from that distance, or from the one known before the run."""
+        """K of the source; None where alpha is not below 1.
+
+        Arguments:
+            distance: ||p0 - p**||_1 to start from [currency/kWh]; None is D.
+        """
         distance = self.distance if distance is None else distance
         return _iterations(self.tolerance, distance, self.source_rate)
 

@@ -52,14 +52,14 @@ def coordinate(
 
     Arguments:
         problem: EVs, other demand, cost of generation.
-        step: eta in (0, 2); None takes 2 / (2 + L) where marginal cost is affine, and
-            else a step that starts like that, is halved where the price went too far
-            and lengthened where it keeps going short (see `iteration`).
+        step: eta in (0, 2) [1]; None takes 2 / (2 + L) where marginal cost is affine,
+            and else a step that starts like that, is halved where the price went too
+            far and lengthened where it keeps going short (see `iteration`).
         tolerance: the run has converged when ||p+ - p||_1 / step is at most this
             [currency/kWh]. Its result is the answer to p** then (see `ending`).
         initial_price: a number, or one for each slot [currency/kWh]; None is the
             marginal cost of the base demand.
-        max_iterations: after so many the run ends with `converged=False`.
+        max_iterations: number after which the run ends with `converged=False`.
         dtype: "float64" or "float32" for the EVs in the iterations; prices, sums, and
             the result with its objective and lower bound are float64. None is float64
             on a CPU and float32 on a GPU.
@@ -70,8 +70,9 @@ def coordinate(
             graph or an adjacency matrix, with a node for each EV (class by class) or
             one for each class. `price` is the mean of the nodes' prices then, and
             `.agreement` has what each node ended with.
-        rounds: of averaging an iteration; None averages exactly.
-        degree, seed: of the random regular graph.
+        rounds: number of rounds of averaging an iteration; None averages exactly.
+        degree: number of neighbours of each node of the random regular graph.
+        seed: of the random regular graph.
 
     Raises:
         SettingsError: a setting that is not one of these.

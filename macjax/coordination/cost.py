@@ -67,7 +67,12 @@ class GenerationCost(eqx.Module):
 
     @staticmethod
     def function(cost: Callable) -> "GenerationCost":
-        """A function of one number that JAX can differentiate twice."""
+        """Any cost that JAX can differentiate.
+
+        Arguments:
+            cost: a function of one number, the demand [kW], to c [currency/h]; JAX
+                differentiates it twice.
+        """
         if not callable(cost):
             rule = f"must be a function of one number, not {type(cost).__name__}"
             raise DataError([Fault("cost", "function", rule)])
@@ -75,22 +80,41 @@ class GenerationCost(eqx.Module):
 
     @abc.abstractmethod
     def value(self, demand: Float[Array, "*s"]) -> Float[Array, "*s"]:
-        """c at demands [currency/h]."""
+        """c at demands [currency/h].
+
+        Arguments:
+            demand: demands [kW], of any shape; the result has the same.
+        """
 
     @abc.abstractmethod
     def marginal(self, demand: Float[Array, "*s"]) -> Float[Array, "*s"]:
-        """c' at demands [currency/kWh]."""
+        """c' at demands [currency/kWh].
+
+        Arguments:
+            demand: demands [kW], of any shape; the result has the same.
+        """
 
     @abc.abstractmethod
     def curvature(self, demand: Float[Array, "*s"]) -> Float[Array, "*s"]:
-        """c'' at demands [currency/(kW kWh)]."""
+        """c'' at demands [currency/(kW kWh)].
+
+        Arguments:
+            demand: demands [kW], of any shape; the result has the same.
+        """
 
     @abc.abstractmethod
     def probes(self, low: float, high: float) -> np.ndarray:
-        """Demands of a range at which c'' takes its least and its largest value."""
+        """Demands of a range at which c'' takes its least and its largest value [kW].
+
+        Arguments:
+            low, high: ends of the range [kW].
+        """
 
     def curvature_range(self, low: float, high: float) -> tuple[float, float]:
-        """Least and largest c'' between two demands.
+        """Least and largest c'' between two demands [currency/(kW kWh)].
+
+        Arguments:
+            low, high: the demands [kW].
 
         Raises:
             DataError: c is not increasing or not strictly convex there.

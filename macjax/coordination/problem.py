@@ -80,12 +80,20 @@ class PriceProblem:
         return float(self.base_demand_kw.min()), float(top.max())
 
     def marginal_cost(self, demand_kw) -> np.ndarray:
-        """c' at demands, in float64 [currency/kWh]."""
+        """c' at demands, in float64 [currency/kWh].
+
+        Arguments:
+            demand_kw: total demands, of any shape [kW].
+        """
         with jax.enable_x64(True):
             return np.asarray(self.cost.marginal(np.asarray(demand_kw, np.float64)))
 
     def generation_cost(self, demand_kw) -> np.ndarray:
-        """c at demands, in float64 [currency/h]."""
+        """c at demands, in float64 [currency/h].
+
+        Arguments:
+            demand_kw: total demands, of any shape [kW].
+        """
         with jax.enable_x64(True):
             return np.asarray(self.cost.value(np.asarray(demand_kw, np.float64)))
 
@@ -113,7 +121,15 @@ class PriceProblem:
         return float(hours * generation.sum() + count @ each)
 
     def first_price(self, initial_price=None) -> np.ndarray:
-        """The price of iteration 0: as given, or the marginal cost of d."""
+        """The price of iteration 0, (T,) [currency/kWh].
+
+        Arguments:
+            initial_price: a number, or one for each slot [currency/kWh]; None is the
+                marginal cost of d.
+
+        Raises:
+            SettingsError: another shape, or numbers that are not finite.
+        """
         if initial_price is None:
             return self.marginal_cost(self.base_demand_kw)
         try:
@@ -138,9 +154,9 @@ class PriceProblem:
         """What is known of the iteration before it runs.
 
         Arguments:
-            step: eta; None is the step of the fastest guaranteed rate.
+            step: eta in (0, 2) [1]; None is the step of the fastest guaranteed rate.
             initial_price: as in `coordinate`.
-            tolerance: epsilon, the distance to p** that is asked for.
+            tolerance: epsilon, the distance to p** that is asked for [currency/kWh].
         """
         check_step(step)
         price = self.first_price(initial_price)

@@ -10,6 +10,9 @@ from macjax.coordination.agreement import Agreement
 from macjax.coordination.contraction import Contraction
 from macjax.coordination.problem import PriceProblem
 
+STALLED = 20  # iterations over which a residual that rounding holds up does not halve
+UNITS = 2  # in the last place, by which an answer may be off
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PriceRun:
@@ -24,12 +27,14 @@ class PriceRun:
         ev_kw: demand of all EVs at that price, (T,) [kW].
         objective: J of the EVs' answer to that price [currency].
         lower_bound: what J cannot fall below, whatever the EVs do [currency].
-        iterations: how often the price moved.
+        iterations: how many times the price moved.
         converged: whether ||p+ - p||_1 / step fell to the tolerance.
-        fixed_point: p**, where the iteration ends if it converges, (T,).
-        fixed_point_residual: ||P(p**) - p**||_1, what rounding leaves of it; a
-            `FixedPointWarning` tells where it is more than that.
-        prices: of all iterations from the initial one, (iterations + 1, T).
+        fixed_point: p**, where the iteration ends if it converges, (T,)
+            [currency/kWh].
+        fixed_point_residual: ||P(p**) - p**||_1, what rounding leaves of it
+            [currency/kWh]; a `FixedPointWarning` tells where it is more than that.
+        prices: of all iterations from the initial one, (iterations + 1, T)
+            [currency/kWh].
         demands: of the EVs at these prices, (iterations + 1, T) [kW].
         history: a row for each of them: iteration, step, price_change
             (||p - p_before||_1), residual (that over the step), distance
@@ -101,7 +106,9 @@ class PriceRun:
     def _advice(self) -> str:
         """What to do where the price did not stand still."""
         known, residual = self.contraction, self.history["residual"].iloc[-1]
-        if residual <= self.rounding:
+        # What falls still is not at its floor.
+        before = self.history["residual"].iloc[-min(STALLED, self.iterations)]
+        if 0.5 * before <= residual <= self.rounding:
             other = "dtype='float64' or " if self.dtype == "float32" else ""
             return (
                 f"that is what rounding in {self.dtype} can leave; take {other}"
@@ -118,11 +125,12 @@ class PriceRun:
         """What rounding can leave of ||P(p) - p||_1 in the iterations [currency/kWh].
 
         An answer u = (A - b - p) / (2 a) is off by the rounding of A, b and p over 2 a,
-        marginal costs by L times that in each slot, if all errors have one sign.
+        some units in the last place, and marginal costs by L times that in each slot,
+        if all errors have one sign.
         """
         scale = np.abs(self.prices[-1]).max() + self.problem.takers.slope.max()
         unit = float(np.finfo(self.dtype).eps) * scale * self.problem.slots
-        return 0.5 * (1 + self.contraction.coupling) * unit
+        return UNITS * (1 + self.contraction.coupling) * unit
 
     def summary(self) -> pd.Series:
         """The run in a column."""

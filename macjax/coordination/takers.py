@@ -53,7 +53,8 @@ class PriceTakers:
         count: how many EVs a class has.
         limit_kw: most power of the charger [kW].
         available: (classes, slots) or (slots,), False where the EV cannot charge.
-        demand_quadratic, demand_linear: the EV's demand charge, added to a and b.
+        demand_quadratic: of the EV's demand charge, added to a [currency/(kW kWh)].
+        demand_linear: of the EV's demand charge, added to b [currency/kWh].
         cells: where a, b and c came from, if from cells.
 
     Raises:
@@ -126,7 +127,14 @@ class PriceTakers:
         )
 
     def with_cell_price(self, cell_price) -> "PriceTakers":
-        """The same EVs with cells of another price [currency/Wh]."""
+        """The same EVs with cells of another price.
+
+        Arguments:
+            cell_price: P, scalar or (classes,) [currency/Wh].
+
+        Raises:
+            DataError: the EVs were not made by `from_cells`.
+        """
         if self.cells is None:
             rule = "these takers have no cells; make them with PriceTakers.from_cells"
             raise DataError([Fault(TABLE, "cells", rule)])
@@ -155,7 +163,11 @@ class PriceTakers:
         return self.linear + self.demand_linear
 
     def most_kw(self, slot_hours: float) -> np.ndarray:
-        """The most that an EV takes in any slot: limit, or Gamma in one slot [kW]."""
+        """The most that an EV takes in any slot: limit, or Gamma in one slot [kW].
+
+        Arguments:
+            slot_hours: Delta, the length of a slot [h].
+        """
         return np.minimum(self.limit_kw, self.energy_kwh / slot_hours)
 
 

@@ -29,7 +29,7 @@ from macjax.importers.plans import Setting, finish
 from macjax.importers.result import Imported
 from macjax.importers.sheet import TABLE_ENDINGS, Sheet, plain_ids, read_sheets
 from macjax.importers.travel import Skim, Zones, check_length, trip_seconds
-from macjax.regions.survey import PLACES
+from macjax.regions.survey import ELSEWHERE, PLACES
 
 NEEDED = ("person_id", "origin", "destination", "depart", "trip_mode")
 ALONE = "DRIVEALONE"
@@ -74,7 +74,7 @@ def activitysim(
         modes: regular expression of the beginning of trip modes that are car trips.
         drivers: `alone`, who drives alone at least once, or `all` who go by car; aged
             16 or more and not more than the household has cars, where that is given.
-        detour: road over straight line between centroids.
+        detour: ratio of road to straight line between centroids.
         distance_column: column of the trips with their distance.
         km_per_unit: of that column or of the skim; 1.609344 for miles.
         bin_minutes, bin_zero_minutes: length of a bin of `depart`, start of bin 0.
@@ -171,10 +171,7 @@ def _car_trips(tables: Tables, modes: str, bins, measure: _Measure) -> pd.DataFr
     outside = (frame["bin"] < 0) | (frame["bin"] >= 60 * LATEST_MINUTE)
     rule = "is no time of the day; what are bin_minutes and bin_zero_minutes?"
     sheet.wrong("depart", rule, outside.to_numpy(bool))
-    place = pd.Series(None, index=frame.index, dtype=object)
-    if sheet.has("purpose"):
-        place = sheet.text("purpose", null=True).str.lower().map(PLACE_OF)
-    frame["place"] = place.astype(object).where(place.notna(), "public")
+    frame["place"] = _places(sheet, car)
     frame["km"] = measure.km(sheet, frame["origin"], frame["destination"], car)
     distance = measure.column or "origin, destination"
     check_length(sheet, distance, frame["km"].to_numpy(np.float64), car)
@@ -186,6 +183,24 @@ def _car_trips(tables: Tables, modes: str, bins, measure: _Measure) -> pd.DataFr
         more = ", ..." if len(other) > 5 else ""
         sheet.note("trip_mode", f"not by car: {modes_text}{more}", "left out", ~car)
     return frame[car]
+
+
+def _places(sheet: Sheet, car: np.ndarray) -> pd.Series:
+    """Place of each destination; `public` unless the purpose is home or work."""
+    if not sheet.has("purpose"):
+        what = "no column of purposes: every place is public"
+        sheet.note("purpose", what, "assumed", car)
+        return pd.Series("public", index=sheet.frame.index, dtype=object)
+    purpose = sheet.text("purpose", null=True).str.lower()
+    unknown = car & ~purpose.isin([*PLACE_OF, *ELSEWHERE]).to_numpy(bool)
+    if unknown.any():
+        counts = purpose[unknown].astype(object).fillna("none").value_counts()
+        words = ", ".join(f"{k} {v}" for k, v in counts.head(5).items())
+        more = ", ..." if len(counts) > 5 else ""
+        what = f"unknown purposes are public places: {words}{more}"
+        sheet.note("purpose", what, "assumed", unknown)
+    place = purpose.map(PLACE_OF).astype(object)
+    return place.where(place.notna(), "public")
 
 
 def _rank(values: pd.Series) -> np.ndarray:

@@ -23,10 +23,10 @@ class Cars:
     Arguments:
         battery_kwh: usable capacity [kWh]. 60: between short and long range cars.
         kwh_per_km: out of the battery [kWh/km]; 0.18 is near the labels of such cars.
-        initial_share: SOC at the start, of the battery.
+        initial_share: SOC at the start, as a share of the battery.
         reserve_share: share of the battery that is never used.
-        final_share: least SOC at the end, of the battery; None is the initial one.
-        charge_efficiency: battery kWh per grid kWh.
+        final_share: least SOC at the end, as a share; None is the initial one.
+        charge_efficiency: battery kWh per grid kWh, in (0, 1].
         charger_kw: power of the charger at each place [kW], by name of the place;
             places that are not named have none.
     """
@@ -69,7 +69,11 @@ class Cars:
         return frame
 
     def chargers(self, place: pd.Series) -> np.ndarray:
-        """Charger power of stays at these places [kW]."""
+        """Charger power of stays at these places [kW].
+
+        Arguments:
+            place: name of the place of each stay; upper and lower case are the same.
+        """
         powers = {str(k).lower(): float(v) for k, v in self.charger_kw.items()}
         words = place.astype(STRING).str.lower().astype(object)
         return words.map(powers).astype(np.float64).fillna(0.0).to_numpy()

@@ -28,9 +28,10 @@ from macjax.importers.hosting_values import (
     load_of,
     note_gaps,
 )
-from macjax.importers.profiles import optional_horizon
+from macjax.importers.profiles import check_cost, optional_horizon
 from macjax.importers.result import Imported
 from macjax.importers.sheet import read_sheets
+from macjax.scenario.local_pieces import local_pieces
 
 ENDINGS = (".csv", ".csv.gz", ".zip", ".parquet")
 PREFIXES = ("LICA_", "GICA_", "ICA_")
@@ -60,8 +61,7 @@ def hosting_capacity(
             feeder without an id column is named by its file. A file of loads
             (FeederID, MonthHour, Light, High) gives the base load.
         month: 1 to 12, for a profile by hour of one day of this month.
-        start: instead of a month, the first date of a profile by time: each date takes
-            its own month.
+        start: instead, the first date of a profile by time; dates take their month.
         timezone: IANA name of the zone of the hours.
         slot_minutes, days: of a profile by time: length of a slot [min], how many days.
         day: `max`, the day of high load (90th percentile), or `min` (10th).
@@ -74,9 +74,10 @@ def hosting_capacity(
         on_fault: `error`, or `drop` rows with faults, and feeders with gaps.
 
     Returns:
-        feeders and feeder_profile.
+        feeders and feeder_profile: in each slot the least hosting capacity of the hours
+        that it touches, and the mean of their loads by time.
     """
-    weekend = day if weekend is None else weekend
+    weekend, cost = weekend or day, check_cost(upgrade_cost_per_kw)
     _check(month, start, day, weekend, limit)
     horizon = optional_horizon(start, timezone, slot_minutes, days)
     types = tuple(dict.fromkeys((day, weekend) if horizon else (day,)))
@@ -94,7 +95,7 @@ def hosting_capacity(
     base = _base(loads, feeders, types, used, findings, name)
     profile = _profile(feeders, headroom, base, cells, horizon)
     table = pd.DataFrame({"feeder_id": feeders})
-    table = table.assign(upgrade_cost_per_kw=float(upgrade_cost_per_kw))
+    table = table.assign(upgrade_cost_per_kw=cost)
     report = findings.report()
     return Imported(name, report, horizon, feeders=table, feeder_profile=profile)
 
@@ -104,7 +105,8 @@ def _check(month, start, day: str, weekend: str, limit: str) -> None:
         raise SettingsError(
             "give month= for one day by hour, or start= for dates, and not both"
         )
-    if month is not None and month not in range(1, MONTHS + 1):
+    is_flag = isinstance(month, bool)  # True is in a range that holds 1
+    if month is not None and (is_flag or month not in range(1, MONTHS + 1)):
         raise SettingsError(f"month must be from 1 to 12; got {month!r}")
     for word, value in (("day", day), ("weekend", weekend)):
         if value not in DAYS:
@@ -152,17 +154,16 @@ def _stem(source) -> str | None:
 
 
 def _cells(horizon: Horizon | None, month, types: tuple[str, ...], weekend: str):
-    """Type of day, month and hour of each slot, shape (slots, hours in a slot)."""
+    """Type of day, month and hour of each slot, shape (slots, pieces of a slot)."""
     if horizon is None:
         hour = np.arange(HOURS)[:, None]
         return np.zeros_like(hour), np.full_like(hour, month - 1), hour
-    within = 60 * np.arange(max(horizon.slot_minutes // 60, 1))
-    starts = horizon.slot_starts()
-    times = [starts + pd.Timedelta(minutes=int(m)) for m in within]
-    local = [t.tz_convert(horizon.timezone) for t in times]
-    month_of = np.stack([t.month.to_numpy() - 1 for t in local], axis=1)
-    hour = np.stack([t.hour.to_numpy() for t in local], axis=1)
-    free = np.stack([t.day_of_week.to_numpy() >= SATURDAY for t in local], axis=1)
+    local, pieces = local_pieces(
+        horizon.slot_starts(), horizon.slot_minutes, horizon.timezone
+    )
+    free = (local.day_of_week >= SATURDAY).reshape(-1, pieces)
+    month_of = local.month.to_numpy().reshape(-1, pieces) - 1
+    hour = local.hour.to_numpy().reshape(-1, pieces)
     return np.where(free, types.index(weekend), 0), month_of, hour
 
 

@@ -58,7 +58,7 @@ def matsim(
         repeat: on how many days in a row the same plans are carried out.
         cars: what is assumed of the cars; None is `Cars()`.
         modes: modes of legs that the person's own car makes, joined by commas.
-        detour: road over straight line, for legs whose route has no distance.
+        detour: ratio of road to straight line, for legs whose route has no distance.
         name: of the scenario.
         on_fault: `error`, or `drop` the persons with faults.
         progress: say on stderr how far the reading is.

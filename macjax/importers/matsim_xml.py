@@ -18,7 +18,7 @@ import pandas as pd
 
 from macjax.importers.files import UnreadableError
 
-HEAD = 2**16  # bytes, in which the DOCTYPE stands
+HEAD = 2**16  # bytes, in which the DOCTYPE stands unless long comments are before it
 CHUNK = 2**20  # bytes
 LARGEST_ELEMENT = 16 * 2**20  # bytes, of one tag with its attributes
 MOST_ELEMENTS = 10_000  # activities and legs of a plan
@@ -30,6 +30,9 @@ COLUMNS += ("travel", "distance")
 ACTIVITY, LEG = 0, 1
 # A DOCTYPE that names a DTD and has none in brackets.
 _DOCTYPE = re.compile(rb"<!DOCTYPE\s[^\[<>]*>")
+# What may stand before the DOCTYPE: the XML declaration, comments, instructions.
+_PROLOG = re.compile(rb"(?:\xef\xbb\xbf|\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 ROOTS = ("population", "plans")
 
 
@@ -150,9 +153,34 @@ class _Reader:
         return Part(persons, elements)
 
 
+def _head(file: io.BufferedIOBase) -> bytes:
+    """The beginning of a file up to its DOCTYPE or its first element, or more."""
+    head = file.read(HEAD)
+    if head.startswith(_UTF_16):
+        raise UnreadableError("is UTF-16 text; save it as UTF-8")
+    while len(head) < LARGEST_ELEMENT:
+        rest = head[_prolog(head) :]
+        doctype = b"<!DOCTYPE".startswith(rest[:9])
+        if rest and not doctype and not rest.startswith((b"<!--", b"<?")):
+            break
+        if rest[:9] == b"<!DOCTYPE" and b">" in rest:
+            break
+        more = file.read(len(head) or HEAD)
+        if not more:
+            break
+        head += more
+    return head
+
+
+def _prolog(head: bytes) -> int:
+    """Where what may stand before the DOCTYPE ends."""
+    found = _PROLOG.match(head)
+    return found.end() if found else 0
+
+
 def _without_doctype(head: bytes) -> bytes:
     """The beginning of a file without the name of a DTD elsewhere, lines kept."""
-    found = _DOCTYPE.search(head)
+    found = _DOCTYPE.match(head, _prolog(head))
     if found is None:
         return head
     blank = re.sub(rb"[^\n]", b" ", found[0])
@@ -175,7 +203,7 @@ def read_parts(file: io.BufferedIOBase, progress=None) -> Iterator[Part]:
     reader = _Reader(parser)
     fed, told, count = 0, time.monotonic(), 0
     try:
-        data = _without_doctype(file.read(HEAD))
+        data = _without_doctype(_head(file))
         while data:
             parser.Parse(data, False)
             fed += len(data)

@@ -47,8 +47,8 @@ def read_circuit(script: Script, findings: Findings) -> tuple[Circuit, pd.DataFr
     """
     elements = _settled(script.elements, findings)
     table = _properties(script, elements, findings)
-    off = table[(table["name"] == "enabled") & table["value"].str.lower().isin(NO)]
-    table = table[~table["key"].isin(off["key"])]
+    enabled = values_of(table, "enabled").str.lower()
+    table = table[~table["key"].isin(enabled.index[enabled.isin(NO)])]
     windings, ratings = _transformers(table, findings)
     loads = _loads(table, findings)
     edges = _edges(table)

@@ -32,6 +32,10 @@ QUIET = ("clear", "clearall", "set", "solve", "calcvoltagebases", "calcv", "plot
 QUIET += ("buscoords", "latlongcoords", "show", "export", "help")
 # Elements whose properties count here.
 READ_KINDS = ("transformer", "load", "line", "loadshape", "xfmrcode", "reactor")
+# Elements that only describe others, or watch them.
+QUIET_KINDS = ("circuit", "vsource", "linecode", "linegeometry", "linespacing")
+QUIET_KINDS += ("wiredata", "cndata", "tsdata", "growthshape", "spectrum", "tcc_curve")
+QUIET_KINDS += ("monitor", "energymeter", "sensor", "xycurve", "tshape", "priceshape")
 _ROW, _VALUE, _END = "\x1e", "\x1f", "\x1d"
 
 
@@ -196,6 +200,7 @@ def _elements(commands: pd.DataFrame, findings: Findings):
             "edited": commands["word"] == "edit",
         }
     ).reset_index(drop=True)
+    _note_unmapped(elements, findings)
     properties, loose = _pairs(found["rest"].reset_index(drop=True))
     loose = elements.iloc[loose]
     loose = loose[loose["kind"].isin(READ_KINDS)]
@@ -204,6 +209,16 @@ def _elements(commands: pd.DataFrame, findings: Findings):
         lines, names = rows["line"].tolist(), rows["name"].tolist()
         findings.wrong(str(file), "New", rule, lines, len(rows), names)
     return elements, properties
+
+
+def _note_unmapped(elements: pd.DataFrame, findings: Findings) -> None:
+    """Elements that may carry power or change it, and are not read."""
+    made = elements[~elements["edited"].to_numpy(bool)]
+    others = made[~made["kind"].isin([*READ_KINDS, *QUIET_KINDS])]
+    for (file, kind), rows in others.groupby(["file", "kind"], sort=True):
+        lines, names = rows["line"].tolist(), rows["name"].tolist()
+        what = f"elements of class '{kind}' are neither load nor limit here"
+        findings.note(str(file), str(kind), what, "not read", lines, len(rows), names)
 
 
 def _pairs(rest: pd.Series) -> tuple[pd.DataFrame, np.ndarray]:

@@ -16,6 +16,7 @@ from macjax.importers.findings import Findings
 from macjax.importers.opendss_banks import read_service
 from macjax.importers.opendss_shapes import take_days
 from macjax.importers.profiles import (
+    check_cost,
     check_share,
     optional_horizon,
     placed_profile,
@@ -55,7 +56,7 @@ def opendss(
         rating: `rated` kVA, `normal` (normhkva, else 110 %), or `emergency`
             (emerghkva, else 150 %).
         power_factor: active over apparent power.
-        loading: planning limit, of the rating.
+        loading: planning limit, as a share of the rating.
         base_day: first day of the load shapes that is taken, counted from 1; None is
             the day with the largest load.
         upgrade_cost_per_kw: of all feeders.
@@ -71,12 +72,13 @@ def opendss(
         raise SettingsError(f"rating must be one of {RATINGS}; got {rating!r}")
     factor = check_share("power_factor", power_factor) * check_share("loading", loading)
     horizon = optional_horizon(start, timezone, slot_minutes, days)
+    cost = check_cost(upgrade_cost_per_kw)
     findings = Findings(f"wrong input for {name}", on_fault)
     main = _main_file(paths)
     service = _read(paths, main, root, findings)
     service = _rated(service, findings)
     feeders, kva = service.feeders.copy(), _rating(service, rating, findings)
-    feeders["upgrade_cost_per_kw"] = float(upgrade_cost_per_kw)
+    feeders["upgrade_cost_per_kw"] = cost
     feeders["rated_kva"] = service.kva["rated"].to_numpy()
     file = name if main is None else main.name
     base = take_days(service.load, service.minutes, base_day, horizon, file, findings)

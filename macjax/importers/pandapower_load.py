@@ -54,6 +54,11 @@ def base_load(
     """Load of all buses over the day, or over the days of the horizon."""
     kinds = [("load", "load", "_pload", 1.0)]
     kinds += [("sgen", "renewables", "", -1.0)] if generation else []
+    if not generation:
+        sgen = net["sgen"]
+        feeds = in_service(sgen) & (np.nan_to_num(sgen.number("p_mw", null=True)) != 0)
+        what = "static generators: base load is without them (generation=False)"
+        sgen.note("p_mw", what, "not read", feeds)
     buses = len(net["bus"])
     days = _days(net)
     if days is None:

@@ -23,6 +23,7 @@ from macjax.importers.pandapower_load import base_load
 from macjax.importers.pandapower_tables import Net, read_net
 from macjax.importers.pandapower_wires import Wires, read_wires
 from macjax.importers.profiles import (
+    check_cost,
     check_share,
     optional_horizon,
     placed_profile,
@@ -58,7 +59,8 @@ def pandapower(
         level: `trafo`: transformers are feeders, those that feed one island together
             are one; `line`: the lines that leave the busbar are.
         power_factor: active over apparent power.
-        loading: planning limit, of the rating; e.g. 0.5 where one of two must do.
+        loading: planning limit, as a share of the rating; e.g. 0.5 where one of two
+            must do.
         generation: static generators lower the base load.
         base_day: first day of the load profiles that is taken, as 2016-01-19; None is
             the day with the largest load.
@@ -72,6 +74,7 @@ def pandapower(
         raise SettingsError(f"level must be 'trafo' or 'line'; got {level!r}")
     factor = check_share("power_factor", power_factor) * check_share("loading", loading)
     horizon = optional_horizon(start, timezone, slot_minutes, days)
+    cost = check_cost(upgrade_cost_per_kw)
     findings = Findings("wrong pandapower net", "error")
     tables = read_net(net, findings)
     wires = read_wires(tables)
@@ -80,7 +83,7 @@ def pandapower(
     feeders, capacity, base = (_of_trafos if level == "trafo" else _of_lines)(
         tables, wires, load.kw
     )
-    feeders["upgrade_cost_per_kw"] = float(upgrade_cost_per_kw)
+    feeders["upgrade_cost_per_kw"] = cost
     profile = placed_profile(
         feeders["feeder_id"], 1e3 * factor * capacity, base, load.step_minutes, horizon
     )

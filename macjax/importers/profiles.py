@@ -5,11 +5,14 @@ takes the mean of the steps within it, or the step that it lies in. Without a ho
 the table has a row for each hour of the local day, which fits any horizon.
 """
 
+import math
+
 import numpy as np
 import pandas as pd
 
 from macjax._errors import SettingsError
 from macjax.importers.horizon import Horizon, check_count, make_horizon
+from macjax.scenario.local_pieces import local_pieces
 from macjax.scenario.schema import DAY_MINUTES
 
 HOURS = 24
@@ -20,6 +23,16 @@ def check_share(word: str, value) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 < value <= 1:
         raise SettingsError(f"{word} must be above 0 and at most 1; got {value!r}")
+    return float(value)
+
+
+def check_cost(value) -> float:
+    """A finite number of at least 0, for costs; SettingsError otherwise."""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not 0 <= float(value) < math.inf:
+        raise SettingsError(
+            f"upgrade_cost_per_kw must be a number of at least 0; got {value!r}"
+        )
     return float(value)
 
 
@@ -65,9 +78,13 @@ def day_profile(ids, capacity, base, horizon: Horizon | None) -> pd.DataFrame:
         begin = np.arange(HOURS) * 60
     else:
         width = horizon.slot_minutes
-        local = horizon.slot_starts().tz_convert(horizon.timezone)
-        begin = (local.hour * 60 + local.minute).to_numpy()
-    cells = _cells(begin, width, minutes) % steps
+        _check_fit(width, minutes)
+        local, pieces = local_pieces(
+            horizon.slot_starts(), width, horizon.timezone, minutes
+        )
+        begin = (local.hour * 60 + local.minute).to_numpy().reshape(-1, pieces)
+        return _table(ids, capacity, base, begin // minutes, horizon)
+    cells = _cells(begin, width, minutes)
     return _table(ids, capacity, base, cells, horizon)
 
 
@@ -99,13 +116,17 @@ def series_profile(
 
 def _cells(begin: np.ndarray, width: int, minutes: int) -> np.ndarray:
     """The steps in each slot, shape (slots, steps in a slot)."""
+    _check_fit(width, minutes)
+    within = np.arange(max(width // minutes, 1)) * minutes
+    return (begin[:, None] + within[None, :]) // minutes
+
+
+def _check_fit(width: int, minutes: int) -> None:
     if width % minutes and minutes % width:
         raise SettingsError(
             f"slots of {width} minutes and base load in steps of {minutes} minutes do "
             "not fit each other"
         )
-    within = np.arange(max(width // minutes, 1)) * minutes
-    return (begin[:, None] + within[None, :]) // minutes
 
 
 def _table(ids, capacity, base, cells, horizon: Horizon | None) -> pd.DataFrame:

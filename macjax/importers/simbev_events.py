@@ -82,6 +82,7 @@ def simbev(
     begins = _begins(sheet, events, timezone, step_minutes)
     events = _checked(sheet, events, one_step=sheet.has("park_start"))
     battery = _batteries(sheet, events, names, cars, findings)
+    _note_energies(sheet, events, battery)
     start = _start(begins, start, timezone, findings, sheet.file)
     horizon = _horizon(events, start, timezone, slot_minutes, days, step_minutes)
     if chargers == "place":
@@ -178,6 +179,7 @@ def _checked(sheet: Sheet, events: pd.DataFrame, one_step: bool) -> pd.DataFrame
     sheet.note("soc_end", what, "assumed", mark(jump))
     sheet.findings.settle()
     broken = set(events["vehicle"][sheet.bad[row]])
+    events = events.assign(row=row)
     kept = events[~events["vehicle"].isin(broken)].reset_index(drop=True)
     if kept.empty:
         sheet.findings.stop()
@@ -201,6 +203,17 @@ def _batteries(sheet, events, names, cars: Cars, findings) -> pd.Series:
     ids = battery.index[unknown].tolist()
     findings.note(sheet.file, "battery_kwh", what, "assumed", (), len(ids), ids)
     return battery.fillna(cars.battery_kwh).reindex(pd.unique(events["vehicle"]))
+
+
+def _note_energies(sheet: Sheet, events: pd.DataFrame, battery: pd.Series) -> None:
+    """Tell events whose energy is not the change of their SOC."""
+    kwh = events["vehicle"].map(battery).to_numpy(np.float64)
+    change = (events["soc_end"] - events["soc_start"]).to_numpy() * kwh
+    off = np.abs(change - events["energy"].to_numpy()) > SOC_TOLERANCE * kwh
+    rows = np.zeros(len(sheet), bool)
+    rows[events["row"].to_numpy()[off]] = True
+    what = "the change of SOC is not the event's energy; energies count"
+    sheet.note("soc_start, soc_end", what, "assumed", rows)
 
 
 def _start(begins, start, timezone: str, findings: Findings, file: str):

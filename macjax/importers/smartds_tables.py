@@ -2,7 +2,8 @@
 
 The tables are those that OpenDSS text of SMART-DS boils down to: transformer_id with
 rated_kva (normal_kva, emergency_kva); load_id with transformer_id, p_nominal_kw and
-profile; and profiles with a column each, per unit of p_nominal_kw, over one day.
+profile; and profiles with a column each, per unit of p_nominal_kw, over one day, the
+rows in the order of their clock (`day_clock`).
 """
 
 from typing import NamedTuple
@@ -10,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from macjax.importers.day_clock import day_order
 from macjax.importers.findings import Findings
 from macjax.importers.sheet import Sheet
-from macjax.scenario.schema import DAY_MINUTES
 
 CLOCKS = ("quarter_hour_start", "time", "hour_start", "hour")
 ROLES = ("transformers", "loads", "profiles")
@@ -130,15 +131,12 @@ def _curves(profiles: Sheet | None) -> tuple[np.ndarray, list[str], int]:
     """Profiles as rows, a constant one last; their names; and the step [min]."""
     if profiles is None:
         return np.ones((1, 24)), [], 60
-    steps = len(profiles)
-    if DAY_MINUTES % steps:
-        rule = f"must cover one day in equal steps; it has {steps} rows"
-        profiles.findings.broken(profiles.file, "rows", rule)
     clock = profiles.first_of(*CLOCKS)
+    assert clock is not None  # that makes it a table of profiles, see `role`
+    order, minutes = day_order(profiles, clock)
     names = [c for c in profiles.frame.columns if c != clock]
     curves = [profiles.number(name) for name in names]
     if profiles.bad.any():  # a profile has no row that could be left out
         profiles.findings.stop()
-    curves = np.stack([*curves, np.ones(steps)])
-    order = np.argsort(profiles.frame[clock].map(str).to_numpy(), kind="stable")
-    return curves[:, order], names, DAY_MINUTES // steps
+    curves = np.stack([*curves, np.ones(len(profiles))])
+    return curves[:, order], names, minutes

@@ -58,7 +58,7 @@ class Exchange:
             feasible schedule: of ADMM's last one, of the averaged answers), lower_bound
             (of the posted prices), gap, best_objective, best_bound; then messages_down,
             messages_up, bytes_down, bytes_up, all since the start.
-        vehicles: vehicles that take part, weights counted.
+        vehicles: how many take part, weights counted.
         label: protocol and optimiser, for tables and figures.
     """
 

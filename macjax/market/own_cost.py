@@ -59,7 +59,12 @@ class OwnCost:
             object.__setattr__(self, name, _checked(given, f"OwnCost.{name}"))
 
     def of_vehicles(self, scenario, name: str) -> np.ndarray:
-        """One of the amounts for every vehicle, shape (vehicles,)."""
+        """One of the amounts for every vehicle, shape (vehicles,).
+
+        Arguments:
+            scenario: a `Scenario`.
+            name: of the amount, a field of this record.
+        """
         given = getattr(self, name)
         ids = pd.Index(scenario.vehicles["vehicle_id"])
         if given is None:
@@ -81,6 +86,10 @@ class OwnCost:
         """The own costs of a packed fleet in the unit of the prices of cells.
 
         With e = efficiency x slot hours, a price of 1 per kW is 1 / e per battery kWh.
+
+        Arguments:
+            scenario: that was packed.
+            fleet: its packing.
         """
         efficiency = scenario.vehicles["charge_efficiency"].to_numpy(np.float64)
         e = efficiency * scenario.slot_hours

@@ -21,7 +21,10 @@ from macjax.objectives.threshold import peak_level
 
 
 class FeederTerms(eqx.Module):
-    """The coefficients of `FeederTermsData` as JAX arrays of one dtype."""
+    """The coefficients of `FeederTermsData` as JAX arrays of one dtype.
+
+    Arguments: as in `FeederTermsData`, with the same shapes and units.
+    """
 
     kappa: Float[Array, " f"]
     linear: Float[Array, " f"]
@@ -35,7 +38,12 @@ class FeederTerms(eqx.Module):
 
     @classmethod
     def from_data(cls, data: FeederTermsData, dtype=None) -> "FeederTerms":
-        """Move coefficients to JAX; `dtype` None is JAX's default float."""
+        """Move coefficients to JAX.
+
+        Arguments:
+            data: the coefficients.
+            dtype: of the arrays; None is JAX's default float.
+        """
         dtype = jnp.result_type(float) if dtype is None else dtype
         arrays = {k: jnp.asarray(v, dtype) for k, v in data._asdict().items()}
         return cls(**arrays | {"hard": jnp.asarray(data.hard, bool)})

@@ -68,6 +68,11 @@ def prox_derivative(
 def apply_prox_derivative(
     derivative: ProxDerivative, direction: Float[Array, "f t"]
 ) -> Float[Array, "f t"]:
-    """dZ/dtarget times a table of directions [kW], in O(F T)."""
+    """dZ/dtarget times a table of directions [kW], in O(F T).
+
+    Arguments:
+        derivative: of `prox_derivative`.
+        direction: a move of the target [kW].
+    """
     moved = jnp.sum(derivative.common * direction, axis=1, keepdims=True)
     return derivative.diagonal * direction + jnp.where(derivative.clipped, moved, 0)

@@ -38,7 +38,12 @@ class Objective(abc.ABC):
 
     @abc.abstractmethod
     def contribute(self, data: FeederTermsData, scenario) -> FeederTermsData:
-        """The coefficients with this objective added."""
+        """The coefficients with this objective added.
+
+        Arguments:
+            data: coefficients so far.
+            scenario: gives feeders, slots and their length.
+        """
 
     def __add__(self, other: "Objective") -> "Sum":
         if not isinstance(other, Objective):
@@ -50,7 +55,12 @@ class Objective(abc.ABC):
         return self if isinstance(other, int) and other == 0 else NotImplemented
 
     def terms(self, scenario, dtype=None) -> FeederTerms:
-        """The objective on a scenario, for `value`, `prox` and `conjugate`."""
+        """The objective on a scenario, for `value`, `prox` and `conjugate`.
+
+        Arguments:
+            scenario: a `Scenario`.
+            dtype: of the arrays; None is JAX's default float.
+        """
         return FeederTerms.from_data(feeder_terms(self, scenario), dtype)
 
     def to_dict(self) -> dict:

@@ -24,5 +24,6 @@ from macjax.planning.places import flexibility_by_place as flexibility_by_place
 from macjax.planning.places import says_place as says_place
 from macjax.planning.transformers import POWER_FACTOR as POWER_FACTOR
 from macjax.planning.transformers import check_purchase as check_purchase
+from macjax.planning.transformers import check_ratings as check_ratings
 from macjax.planning.transformers import discrete_upgrades as discrete_upgrades
 from macjax.planning.transformers import unit_costs as unit_costs

@@ -9,9 +9,11 @@ simulation and has no interval), per-session charging (C_s, L_s) and MAC (C_m, L
     value of coordination within sessions             [U - C_s, U - L_s]
     value of mobility awareness, C_s* - C_m*          [L_s - C_m, C_s - L_m]
 
-Per session some vehicles end below their reserve (they are counted as stranded), so
-its schedules are not all in MAC's set; where there are such vehicles the value of
-mobility awareness is a lower one: MAC serves them too.
+The last one compares like with like where per-session charging serves all trips and
+its schedules lie in MAC's set. Where it strands vehicles or leaves MAC's set it does
+less, and it would cost more, or not be possible, if it had to do the same. So the value
+is still L_s - C_m at least, but nothing says how much it is at most. If that end is not
+positive, the costs stand side by side and their difference is no value.
 """
 
 import math
@@ -23,9 +25,11 @@ import pandas as pd
 from macjax._errors import SettingsError
 
 COLUMNS = ("quantity", "at_least", "found", "at_most", "percent_of_unmanaged", "unit")
+COLUMNS += ("remark",)
 UPGRADE = "upgrade cost, {}"
 AVOIDED = "avoided by {}"
 AWARENESS = "value of mobility awareness"
+DIFFERENCE = "per_session less mac, not comparable"
 BASE = "base load alone"
 
 
@@ -37,9 +41,10 @@ def certified_intervals(solutions: Iterable) -> pd.DataFrame:
 
     Returns:
         quantity, at_least, found (of the schedules at hand), at_most [currency],
-        percent_of_unmanaged (of what was found), unit. An end is NaN where nothing is
-        proved: unmanaged charging is simulated, and bounds hold for the default
-        objective alone. What the base load alone needs follows from the tables.
+        percent_of_unmanaged (of what was found), unit, remark (why two methods cannot
+        be compared). An end is NaN where nothing is proved: unmanaged charging is
+        simulated, and bounds hold for the default objective alone. What the base load
+        alone needs follows from the tables.
 
     Raises:
         SettingsError: the solutions are of different scenarios.
@@ -52,8 +57,8 @@ def certified_intervals(solutions: Iterable) -> pd.DataFrame:
     bound = {name: float(n["upgrade_cost_at_least"]) for name, n in numbers.items()}
     rows = []
 
-    def add(quantity: str, low: float, at: float, high: float) -> None:
-        rows.append((quantity, low, at, high))
+    def add(quantity: str, low: float, at: float, high: float, said="") -> None:
+        rows.append((quantity, low, at, high, said))
 
     if found:
         base = base_cost(next(iter(found.values())))
@@ -70,12 +75,34 @@ def certified_intervals(solutions: Iterable) -> pd.DataFrame:
     if {"per_session", "mac"} <= set(known):
         low = bound["per_session"] - cost["mac"]
         high = cost["per_session"] - bound["mac"]
-        add(AWARENESS, low, cost["per_session"] - cost["mac"], high)
-    frame = pd.DataFrame(rows, columns=list(COLUMNS[:4]))
+        less = cost["per_session"] - cost["mac"]
+        if why := not_comparable(found["per_session"]):
+            serves_less = low > 0
+            name = AWARENESS if serves_less else DIFFERENCE
+            add(name, low if serves_less else math.nan, less, math.nan, why)
+        else:
+            add(AWARENESS, low, less, high)
+    frame = pd.DataFrame(rows, columns=[*COLUMNS[:4], "remark"])
     whole = cost.get("unmanaged", math.nan)
     frame["percent_of_unmanaged"] = 100 * frame["found"] / (whole or math.nan)
     units = [s.scenario.currency for s in found.values()]
-    return frame.assign(unit=units[0] if units else "")
+    return frame.assign(unit=units[0] if units else "")[list(COLUMNS)]
+
+
+def not_comparable(per_session) -> str:
+    """Why the cost of per-session charging is not one of MAC's service, or nothing.
+
+    Arguments:
+        per_session: its solution, of `baselines.per_session`.
+    """
+    stranded = len(per_session.stranded)
+    outside = int(per_session.settings.get("vehicles_outside_mac_set") or 0)
+    if not stranded and not outside:
+        return ""
+    return (
+        f"per-session charging strands {stranded:,} rows of vehicles and leaves MAC's "
+        f"set with {outside:,}, so that its cost is not one of the same service"
+    )
 
 
 def base_cost(solution) -> float:

@@ -63,6 +63,10 @@ def flexibility_by_place(solutions: Iterable, by: str = "place") -> pd.DataFrame
 def charging_by_hour(solutions: Iterable, by: str = "place") -> pd.DataFrame:
     """Mean power of all chargers by hour of the local day and kind of place [kW].
 
+    Arguments:
+        solutions: of one scenario.
+        by: column of the stays that says the kind of place.
+
     Returns:
         method, place, hour (0 to 23, local), kw: mean over the days of the horizon.
     """
@@ -166,7 +170,12 @@ def _kinds(scenario, by: str) -> tuple[np.ndarray, list[str]]:
 
 
 def says_place(scenario, by: str = "place") -> bool:
-    """Whether the stays say their kind of place in this column."""
+    """Whether the stays say their kind of place in a column.
+
+    Arguments:
+        scenario: a `Scenario`.
+        by: the column.
+    """
     stays = scenario.stays
     return by in stays.columns and bool(stays[by].notna().any())
 

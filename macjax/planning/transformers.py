@@ -130,10 +130,27 @@ def cheapest(needed_kva, rated_kva, cost) -> tuple[np.ndarray, np.ndarray]:
 def check_purchase(
     transformers: str | pd.DataFrame, power_factor: float
 ) -> pd.DataFrame:
-    """The sizes and their costs; a SettingsError if one of the two is wrong."""
+    """The sizes and their costs; a SettingsError if one of the two is wrong.
+
+    Arguments:
+        transformers: a kind of `unit_costs`, or a frame with rated_kva [kVA] and
+            cost_usd [USD a unit].
+        power_factor: active over apparent power, in (0, 1].
+    """
     if not 0 < power_factor <= 1:
         raise SettingsError(f"power_factor must be in (0, 1], not {power_factor!r}")
     return _sizes(transformers)
+
+
+def check_ratings(feeders: pd.DataFrame, replace: str | None) -> None:
+    """Raise a SettingsError unless `replace` is None or a column of ratings [kVA].
+
+    Arguments:
+        feeders: table of the feeders.
+        replace: of `discrete_upgrades`.
+    """
+    if replace is not None:
+        _ratings(feeders, replace)
 
 
 def _sizes(given: str | pd.DataFrame) -> pd.DataFrame:

@@ -34,3 +34,17 @@ from macjax.plots.saving import as_svg as as_svg
 from macjax.plots.saving import save_all as save_all
 from macjax.plots.vehicles import pick_vehicles as pick_vehicles
 from macjax.plots.vehicles import soc_trace as soc_trace
+
+# What users draw with; the other names are what modules of macjax share.
+__all__ = [
+    "as_svg",
+    "convergence",
+    "feeder_load",
+    "load_duration",
+    "pick_vehicles",
+    "price_heatmap",
+    "save_all",
+    "soc_trace",
+    "upgrades",
+    "worst_feeder",
+]

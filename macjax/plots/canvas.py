@@ -80,6 +80,9 @@ def shown_name(name) -> str:
     """An id or a label as figures show it: on one line, not too long, never as math.
 
     Characters that have no shape, which image files cannot hold, become a mark.
+
+    Arguments:
+        name: the id or label; anything with a text.
     """
     text = "".join(
         c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(name)

@@ -55,11 +55,12 @@ def check(
             not name are not looked at. None maps by size.
         ev_spread: EV load over the loads of a feeder: `nominal`, in proportion to the
             net's own, as base load always is; `equal`; or weights by load number.
-        power_factor, ev_power_factor: of base and EV load, inductive; assumed.
+        power_factor, ev_power_factor: active over apparent power of base and EV load,
+            inductive; assumed.
         planning_share: share of the head lines' rating that the capacity stands for;
             0.5 where every feeder keeps room for a neighbour.
-        others: load over capacity of feeders of the net that stand for none; None is
-            the mean of those in the same copy.
+        others: ratio of load to capacity of feeders of the net that stand for none;
+            None is the mean of those in the same copy.
         reinforce: what grows by (capacity + upgrade) / capacity in rows with lines
             `reinforced`: `head` lines, all of the `feeder`, or `none`: no such rows.
         busbar_pu: set point of the tap changers above the busbar [pu]; None takes the

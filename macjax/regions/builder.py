@@ -12,12 +12,13 @@ from .._errors import DataError, Fault
 from ..scenario.scenario import Scenario
 from . import tables
 from .calendar import make_calendar
-from .cars import Week, World, build_cars, count_rules, stay_feeders
+from .cars import KEPT, Week, World, build_cars, count_rules, stay_feeders
 from .config import RegionConfig, read_config
 from .donors import find_donors
 from .draws import Draws
 from .facts import measure_region
 from .itinerary import lay_ground
+from .left_out import LeftOut, check_cars, count_left_out
 from .network import Network, build_network, build_profile
 from .parameters import county_names
 from .population import cars_per_household, electric_cars, make_pools
@@ -29,11 +30,33 @@ EVERY = 1.0  # seconds between two lines of progress
 
 
 class Built(NamedTuple):
-    """The scenario of a region, what is to be known about it, and its configuration."""
+    """The scenario of a region, what is to be known about it, and its configuration.
+
+    Arguments:
+        scenario: the scenario.
+        facts: what each rule kept and left out, and what came of it; for `report`.
+        config: all that was assumed.
+    """
 
     scenario: Scenario
     facts: dict
     config: RegionConfig
+
+
+class Made(NamedTuple):
+    """The scenario of a region and how it came about.
+
+    Arguments:
+        scenario: the region.
+        world: what it was made from.
+        counts: how many cars each rule concerned.
+        left: cars that are not in it.
+    """
+
+    scenario: Scenario
+    world: World
+    counts: dict[str, int]
+    left: LeftOut
 
 
 def build(
@@ -57,9 +80,13 @@ def build(
 
     Raises:
         SettingsError: the configuration is wrong.
-        DataError: the survey tables are.
+        DataError: the survey tables are, or the region has no car.
+
+    Warns:
+        RegionWarning: many cars are left out, since no charging makes their trips
+            possible; see `left_out`.
     """
-    return _make(config, adoption, sample, seed, progress)[0]
+    return make(config, adoption, sample, seed, progress).scenario
 
 
 def build_with_facts(
@@ -69,31 +96,41 @@ def build_with_facts(
     seed: int | None = None,
     progress: bool | None = False,
 ) -> Built:
-    """As `build`, with the facts and the configuration; same arguments.
+    """The scenario with its facts and its configuration; arguments as in `build`.
 
     The facts say what each rule kept and left out, and measure the scenario: travel,
     chargers, feeders, and which of these unmanaged charging overloads.
     """
-    scenario, world, counts = _make(config, adoption, sample, seed, progress)
-    facts = measure_region(scenario, world, counts)
-    return Built(scenario, facts, world.config)
+    made = make(config, adoption, sample, seed, progress)
+    facts = measure_region(made.scenario, made.world, made.counts, made.left)
+    return Built(made.scenario, facts, made.world.config)
 
 
-def _make(config, adoption, sample, seed, progress) -> tuple[Scenario, World, dict]:
-    """The scenario, what it was made from, and how many cars each rule concerned."""
+def make(
+    config, adoption=None, sample=None, seed=None, progress: bool | None = False
+) -> Made:
+    """As `build`, with how the region came about; same arguments."""
     changes = {"adoption": adoption, "sample": sample, "seed": seed}
     world = prepare(read_config({} if config is None else config, **changes))
     studied = studied_feeders(world)
     rows = chosen_rows(world)
     columns = [tables.Columns(k) for k in (tables.VEHICLES, tables.STAYS, tables.TRIPS)]
     counts: dict[str, int] = {}
+    left, kept = LeftOut(), 0
     tell = _Progress(progress, len(rows))
     for first in range(0, len(rows), CHUNK):
         week = build_cars(world, rows[first : first + CHUNK])
-        for label, count in hand_over(week, world, studied, columns).items():
+        found, out = hand_over(week, world, studied, columns)
+        for label, count in found.items():
             counts[label] = counts.get(label, 0) + count
+        left, kept = left + out, kept + found[KEPT]
         tell(first + len(week.cars))
-    return assemble(world, studied, columns), world, counts
+    check_cars(kept, world.electric.electric, left, world.config)
+    left.tell()
+    scenario = assemble(world, studied, columns)
+    return Made(
+        scenario.with_note(f"{left}.") if left.rows else scenario, world, counts, left
+    )
 
 
 def prepare(config: RegionConfig) -> World:
@@ -149,11 +186,11 @@ def chosen_rows(world: World) -> np.ndarray:
     return rows[lives_there(world, world.electric.zone)]
 
 
-def hand_over(week: Week, world: World, studied, columns) -> dict[str, int]:
+def hand_over(week: Week, world: World, studied, columns):
     """Put the cars of a chunk that belong to the region into its columns.
 
-    Returns how many cars each rule concerned. Cars that neither live in the counties
-    studied nor have a charger there do not belong.
+    Returns how many cars each rule concerned, and what is left out. Cars that neither
+    live in the counties studied nor have a charger there do not belong.
     """
     cars, stays = week.cars, week.stays
     feeder = studied[stay_feeders(stays, cars, world)]
@@ -170,7 +207,7 @@ def hand_over(week: Week, world: World, studied, columns) -> dict[str, int]:
     counts = {"built": len(cars), **count_rules(cars[belongs])}
     if world.config.counties:
         counts["live elsewhere and do not charge here"] = int((~belongs).sum())
-    return counts
+    return counts, count_left_out(cars[belongs])
 
 
 def assemble(world: World, studied: np.ndarray, columns) -> Scenario:

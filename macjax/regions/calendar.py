@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from .._errors import SettingsError
+
 NOON = 720
 
 
@@ -34,11 +36,23 @@ class Calendar(NamedTuple):
 def make_calendar(
     start: datetime.date, days: int, timezone: str, slot_minutes: int = 60
 ) -> Calendar:
-    """The calendar of `days` local days from the date `start` on, in whole slots."""
-    dates = pd.date_range(start, periods=days + 1, freq="D")
-    first = np.ones(len(dates), bool)  # of two midnights of one day
-    edges = dates.tz_localize(timezone, nonexistent="shift_forward", ambiguous=first)
-    noon = (dates + pd.Timedelta(minutes=NOON)).tz_localize(timezone)
+    """The calendar of `days` local days from the date `start` on, in whole slots.
+
+    Raises:
+        SettingsError: the calendar of the zone lacks one of these days.
+    """
+    try:
+        dates = pd.date_range(start, periods=days + 1, freq="D")
+        first = np.ones(len(dates), bool)  # of two midnights of one day
+        edges = dates.tz_localize(
+            timezone, nonexistent="shift_forward", ambiguous=first
+        )
+        noon = (dates + pd.Timedelta(minutes=NOON)).tz_localize(timezone)
+    except (ValueError, OverflowError, NotImplementedError) as error:
+        raise SettingsError(
+            f"region.start, days: {days} days from {start} on are not all in the "
+            f"calendar of {timezone}: {error}"
+        ) from error
     minute = pd.Timedelta(minutes=1)
     total = int((edges[-1] - edges[0]) // minute)
     return Calendar(

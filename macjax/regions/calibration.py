@@ -54,15 +54,10 @@ def calibrate(
         relative (difference / known), source.
 
     Raises:
-        SettingsError: the scenario was not made by `macjax.regions.build`.
+        SettingsError: the scenario was not made by `macjax.regions.build`, or has no
+            car or no weekday.
     """
-    needed = {"vehicles": "work_zone", "feeders": "customers"}
-    for table, column in needed.items():
-        if column not in getattr(scenario, table).columns:
-            raise SettingsError(
-                f"the scenario has no {table}.{column}: calibrate compares what "
-                "macjax.regions.build makes"
-            )
+    _check_made(scenario)
     if unmanaged is None:
         from ..baselines import unmanaged as charge_unmanaged
 
@@ -80,6 +75,27 @@ def calibrate(
     known = table["known"].where(table["known"] != 0)
     table.insert(6, "relative", table["difference"] / known)
     return table
+
+
+def _check_made(scenario) -> None:
+    """Raise unless the scenario has what is compared."""
+    if not isinstance(scenario, Scenario):
+        kind = type(scenario).__name__
+        raise SettingsError(f"calibrate takes a Scenario, not {kind}")
+    needed = {"vehicles": "work_zone", "feeders": "customers"}
+    for table, column in needed.items():
+        if column not in getattr(scenario, table).columns:
+            raise SettingsError(
+                f"the scenario has no {table}.{column}: calibrate compares what "
+                "macjax.regions.build makes"
+            )
+    if not len(scenario.vehicles):
+        raise SettingsError("calibrate compares what cars do; the scenario has none")
+    if not local_days(scenario, WEEKDAYS):
+        raise SettingsError(
+            f"calibrate compares weekdays; the horizon of {scenario.slots} slots from "
+            f"{scenario.start:%A, %Y-%m-%d} has none"
+        )
 
 
 def weekday_trips(scenario: Scenario, days=WEEKDAYS) -> pd.DataFrame:
@@ -126,7 +142,7 @@ def travel_rows(scenario: Scenario, survey: Survey):
     vehicles = scenario.vehicles["weight"].to_numpy()
     days = local_days(scenario, WEEKDAYS)
     car_days = max(float(vehicles.sum()) * days, 1e-9)
-    used = ours.drop_duplicates(["car", "day"])["weight"].sum()
+    used = max(float(ours.drop_duplicates(["car", "day"])["weight"].sum()), 1e-9)
     drivers = trips[trips["is_driver"]]
     people = drivers["person_id"].nunique()
     count, km = ours["weight"].sum(), (ours["weight"] * ours["km"]).sum()

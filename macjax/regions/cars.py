@@ -22,6 +22,8 @@ from .population import Electric, Pools, make_cars
 from .soc import choose_soc
 from .stops import due_stops, insert_stops
 
+KEPT = "kept"
+
 
 class World(NamedTuple):
     """All that is the same for every car of a region."""
@@ -55,7 +57,7 @@ def build_cars(world: World, rows) -> Week:
 
     Columns of the cars, among others: without (no charger at home or work), helped
     (fast stops, since its chargers do not carry it), raised (SOC at the start),
-    possible.
+    possible, planned_km (of its trips without fast stops).
 
     Arguments:
         rows: row numbers of `world.electric`.
@@ -72,10 +74,12 @@ def build_cars(world: World, rows) -> Week:
     )  # fmt: skip
     days = len(world.calendar.weekday)
     longest = longest_day(trips, len(cars), days)
+    planned = np.bincount(trips["car"].to_numpy(), trips["km"], len(cars))
     cars = equip_cars(cars, longest, zones, draws, config.fleet, config.chargers)
     mean, spread = config.fleet.initial_share
     share = mean + spread * draws.normal("initial", cars["key"].to_numpy())
     cars["share"] = share.clip(config.fleet.reserve_share, 1)
+    cars["planned_km"] = planned
     without = ((cars["home_kw"] == 0) & (cars["work_kw"] == 0)).to_numpy()
     week = finish(world, cars, trips, without)
     helped = ~week.cars["possible"].to_numpy() & ~without
@@ -91,7 +95,7 @@ def count_rules(cars: pd.DataFrame) -> dict:
     """How many of these cars each rule concerned."""
     possible = cars["possible"].to_numpy()
     rules = {
-        "kept": possible,
+        KEPT: possible,
         "fast stops, no charger at home or work": possible & cars["without"],
         "fast stops, their chargers do not carry them": possible & cars["helped"],
         "SOC at the start raised": possible & cars["raised"],

@@ -44,8 +44,22 @@ OTHER_KEYS = ("objective", "solve", "sweep", "study")
 class RegionConfig:
     """A region, its horizon, and all that is assumed about it.
 
-    Arguments: see the comments; `population`, `travel`, `fleet`, `chargers` and
-    `feeders` are the sections of `parameters`.
+    Arguments:
+        name: of the scenario.
+        start: first day, from local midnight on.
+        timezone: IANA name.
+        days: length of the horizon [d].
+        slot_minutes: length of a slot [min]; divides 1440.
+        currency: of upgrade costs.
+        seed: of all random draws.
+        adoption: electric share of all cars.
+        sample: share of the electric cars that is built; each row stands for
+            1 / sample of them.
+        counties: whose feeders are studied, by name; none are all.
+        visitors: whether cars that live elsewhere and charge there belong to it.
+        data: folder of survey tables; empty takes those of the package.
+        population, travel, fleet, chargers, feeders: sections, whose keys stand with
+            their sources in `macjax.regions.parameters`.
     """
 
     name: str = "San Francisco Bay Area"
@@ -159,6 +173,9 @@ def check(config: RegionConfig) -> None:
             raise SettingsError(f"region.counties: no county '{name}'; {hint}")
     _check_types(config)
     _check_quantiles(config.feeders)
+    for name in ("peak_kw", "mean_shape_kw"):
+        if max(getattr(config.feeders, name)) <= 0:
+            raise SettingsError(f"region.feeders.{name} must have a value above 0")
     ranges = {
         "chargers.stop_minutes": config.chargers.stop_minutes,
         "fleet.energy_range": config.fleet.energy_range,

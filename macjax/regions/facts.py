@@ -8,6 +8,7 @@ import numpy as np
 from ..scenario.scenario import Scenario
 from .cars import World
 from .itinerary import PLACE_WORDS
+from .left_out import LeftOut
 
 MINUTES = 60
 
@@ -82,11 +83,14 @@ def rounded(values, digits: int) -> list[float]:
     return [round(float(x), digits) for x in values]
 
 
-def measure_region(scenario: Scenario, world: World, counts: dict) -> dict:
+def measure_region(
+    scenario: Scenario, world: World, counts: dict, left: LeftOut
+) -> dict:
     """What a region is, and what each rule kept and left out.
 
     Arguments:
         counts: cars by what the builder did with them.
+        left: those that are not in it.
     """
     electric = world.electric
     tables = ("vehicles", "stays", "trips", "feeders")
@@ -98,6 +102,8 @@ def measure_region(scenario: Scenario, world: World, counts: dict) -> dict:
         "rows_sampled_in_region": len(electric.zone),
         "weight_of_a_row": round(electric.weight, 6),
         "rows_by_rule": counts,
+        "left_out_share_of_cars": round(left.share, 5),
+        "left_out_share_of_km": round(left.km_share, 5),
         **{name: len(getattr(scenario, name)) for name in tables},
         "slots": scenario.slots,
         "electric_cars_in_scenario": round(weight),
@@ -210,6 +216,8 @@ def report(facts: dict) -> str:
             f"{facts['stays']:,} stays, {facts['trips']:,} trips, "
             f"{facts['feeders']:,} feeders, {facts['slots']:,} slots",
             f"rows: {left}",
+            f"left out: {100 * facts['left_out_share_of_cars']:.1f} % of the cars, "
+            f"{100 * facts['left_out_share_of_km']:.1f} % of the km",
             f"a car and day: {facts['km_per_car_day']} km in "
             f"{facts['trips_per_car_day']} trips, {facts['battery_kwh_per_car_day']} "
             "kWh from the battery",

@@ -16,11 +16,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..scenario.local_pieces import local_pieces
 from .calendar import Calendar
 from .curve import along_curve
 from .draws import Draws
 from .parameters import Feeders, county_names
 from .zones import Zones
+
+HOURS = 24
 
 
 class Network(NamedTuple):
@@ -206,7 +209,7 @@ def base_load(feeders: pd.DataFrame, p: Feeders) -> tuple[np.ndarray, np.ndarray
 def build_profile(
     feeders: pd.DataFrame, calendar: Calendar, slot_minutes: int, p: Feeders
 ) -> pd.DataFrame:
-    """`feeder_profile` by slot: base load of the local hour and a constant capacity.
+    """`feeder_profile` by slot: mean base load of its local hours, constant capacity.
 
     Capacity = annual peak + headroom, so that base + headroom = capacity at the peak
     hour of a week with `week_peak` 1.
@@ -214,10 +217,8 @@ def build_profile(
     slots = calendar.minutes // slot_minutes
     start = calendar.start.tz_convert("UTC")
     times = pd.date_range(start, periods=slots, freq=pd.Timedelta(minutes=slot_minutes))
-    local = times.tz_convert(calendar.start.tz)
     stamps = times.tz_localize(None).to_numpy().astype("datetime64[us]")
-    kind = (np.asarray(local.day_of_week) >= 5).astype(int)
-    base = np.stack(base_load(feeders, p))[kind, :, np.asarray(local.hour)].T
+    base = np.hstack(base_load(feeders, p)) @ hour_shares(times, calendar, slot_minutes)
     capacity = feeders["peak_kw"] + feeders["headroom_kw"]
     return pd.DataFrame(
         {
@@ -227,3 +228,16 @@ def build_profile(
             "base_kw": base.ravel().round(1),
         }
     )
+
+
+def hour_shares(
+    starts: pd.DatetimeIndex, calendar: Calendar, slot_minutes: int
+) -> np.ndarray:
+    """Share of each slot in each hour of weekdays, then of weekends, (48, slots)."""
+    zone = str(calendar.start.tz)
+    local, pieces = local_pieces(starts, slot_minutes, zone)
+    row = HOURS * (local.day_of_week >= 5) + local.hour
+    slot = np.repeat(np.arange(len(starts)), pieces)
+    shares = np.zeros((2 * HOURS, len(starts)))
+    np.add.at(shares, (np.asarray(row), slot), 1 / pieces)
+    return shares

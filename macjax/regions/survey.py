@@ -1,10 +1,11 @@
 """Tables of a travel survey: households, persons, trips of one weekday, and zones.
 
 The columns are those of the MTC travel model's example survey (ActivitySim), which
-comes with the package. `check_survey` finds all faults and sorts the tables, so that
-the order of their rows means nothing.
+comes with the package. `check_survey` finds all faults, makes numbers of what is text,
+and sorts the tables, so that the order of their rows means nothing.
 """
 
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib.resources import as_file, files
@@ -14,12 +15,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from .._errors import DataError, Fault, SettingsError
+from .._errors import DataError, Fault, RegionWarning, SettingsError
 from .parameters import Travel
 
 CAR_MODES = "DRIVEALONE|SHARED"
 PLACES = {"Home": "home", "work": "work", "Work": "work"}
 DISCRETIONARY = ("shopping", "othmaint", "othdiscr", "eatout", "social")
+ELSEWHERE = (*DISCRETIONARY, "escort", "school", "univ", "atwork")
 # Columns that are read of each table, the id first; t: text.
 COLUMNS = {
     "households": ("household_id", "home_zone_id", "income", "auto_ownership"),
@@ -34,6 +36,10 @@ COLUMNS = {
     ),
 }
 TEXTS = ("purpose", "trip_mode")
+WHOLE = ("trip_id", "person_id", "household_id", "home_zone_id", "destination")
+WHOLE += ("origin", "zone_id", "county_id", "area_type")
+# Ids stay exact as float64; those of vehicles are a million times a zone's (int64).
+LARGEST_ID = 2**53
 REFERENCES = (
     ("households", "home_zone_id", "zones"),
     ("persons", "household_id", "households"),
@@ -46,6 +52,11 @@ REFERENCES = (
 RANGES = {
     ("households", "auto_ownership"): (0, 50),
     ("trips", "depart"): (0, 24),
+    ("zones", "zone_id"): (-9e12, 9e12),
+    ("zones", "x_utm10n_m"): (-2e7, 2e7),  # half way round the Earth
+    ("zones", "y_utm10n_m"): (-2e7, 2e7),
+    ("zones", "lon"): (-180, 180),
+    ("zones", "lat"): (-90, 90),
     ("zones", "TOTHH"): (0, np.inf),
     ("zones", "TOTEMP"): (0, np.inf),
     ("zones", "RESACRE"): (0, np.inf),
@@ -91,22 +102,53 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame:
 
 
 def check_survey(survey: Survey) -> Survey:
-    """The tables with the columns that are read, sorted by id.
+    """The tables with the columns that are read, as numbers and text, sorted by id.
 
     Raises:
         DataError: with all faults of all tables.
+
+    Warns:
+        RegionWarning: some purposes of trips are unknown, which lead elsewhere then.
     """
     faults = [f for name, frame in survey._asdict().items() for f in _look(name, frame)]
     if not faults:
+        survey = Survey(*(_typed(name, t) for name, t in survey._asdict().items()))
         faults += [f for link in REFERENCES for f in _orphans(survey, *link)]
+        faults += _purposes(survey.trips)
     if faults:
         raise DataError(faults, title="wrong survey tables")
-    return Survey(
-        *(
-            frame[list(COLUMNS[name])].sort_values(COLUMNS[name][0], ignore_index=True)
-            for name, frame in survey._asdict().items()
-        )
-    )
+    return survey
+
+
+def _typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns that are read, numbers that a file has as text as numbers."""
+    columns = {}
+    for column in COLUMNS[name]:
+        values = frame[column]
+        if column not in TEXTS:
+            values = pd.to_numeric(values)
+            is_whole = column in WHOLE or values.dtype.kind in "iu"
+            values = values.astype(np.int64 if is_whole else np.float64)
+        columns[column] = values
+    key = COLUMNS[name][0]
+    return pd.DataFrame(columns).sort_values(key, ignore_index=True)
+
+
+def _purposes(trips: pd.DataFrame) -> list[Fault]:
+    """A fault if no purpose is known, a warning if some are not."""
+    purpose = trips["purpose"].astype(str)
+    unknown = ~purpose.isin([*PLACES, *ELSEWHERE])
+    if not unknown.any():
+        return []
+    words = ", ".join(repr(w) for w in purpose[unknown].unique()[:5])
+    known = ", ".join((*PLACES, *ELSEWHERE))
+    rule = f"known purposes are {known}; found {words}"
+    if unknown.all():
+        return _fault("trips", "purpose", rule, trips["trip_id"], unknown)
+    count = int(unknown.sum())
+    text = f"trips.purpose: {rule} in {count:,} of {len(trips):,} rows"
+    warnings.warn(f"{text}: they lead elsewhere", RegionWarning, stacklevel=2)
+    return []
 
 
 def _look(name: str, frame: pd.DataFrame) -> Iterable[Fault]:
@@ -128,14 +170,21 @@ def _look(name: str, frame: pd.DataFrame) -> Iterable[Fault]:
         if column in TEXTS:
             yield from _fault(name, column, "must be text", ids, values.isna())
             continue
-        numbers = pd.to_numeric(values, errors="coerce")
-        wrong = ~np.isfinite(numbers.to_numpy(float))
+        numbers = pd.to_numeric(values, errors="coerce").to_numpy(
+            float, na_value=np.nan
+        )
+        wrong = ~np.isfinite(numbers)
         yield from _fault(name, column, "must be a number", ids, wrong)
-        low, high = RANGES.get((name, column), (-np.inf, np.inf))
+        if column in WHOLE:
+            broken = ~wrong & (np.floor(numbers) != numbers)
+            yield from _fault(name, column, "must be a whole number", ids, broken)
+        most = LARGEST_ID if column in WHOLE else np.inf
+        low, high = RANGES.get((name, column), (-most, most))
         rule = f"must be from {low:g} to {high:g}"
         outside = (numbers < low) | (numbers > high)
-        yield from _fault(name, column, rule, ids, outside)
-    yield from _fault(name, key, "must be unique", ids, ids.duplicated())
+        yield from _fault(name, column, rule, ids, outside & ~wrong)
+    again = pd.to_numeric(ids, errors="coerce").duplicated() & ids.notna()
+    yield from _fault(name, key, "must be unique", ids, again)
 
 
 def _orphans(survey: Survey, name: str, column: str, owner: str) -> Iterable[Fault]:

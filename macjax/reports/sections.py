@@ -132,6 +132,8 @@ def _proved(facts: Facts) -> str:
     share = [cell(v, "{:.2f}".format) for v in frame["percent_of_unmanaged"]]
     shown["found, of unmanaged [%]"] = share
     text = table_html(pd.DataFrame(shown), "Certified intervals")
+    for row in frame[frame["remark"] != ""].itertuples(index=False):
+        text += paragraph(f"{row.quantity}: {row.remark}.")
     text += _drawn(figures.costs(facts), NO_PLAN)
     return text + paragraph(
         "Ends come from certified bounds, which hold for every schedule of a method's "

@@ -33,9 +33,10 @@ class Solution:
         message: what happened, and what to do.
         objective: value of the plan, recomputed from the tables [currency].
         lower_bound: no plan of the method's set is cheaper [currency].
-        gap: (objective - lower_bound) / (|objective| + 0.01 |unmanaged_objective|).
+        gap: relative: (objective - lower_bound) / (|objective| + 0.01
+            |unmanaged_objective|).
         unmanaged_objective: value of unmanaged charging [currency].
-        iterations: iterations of the solver.
+        iterations: how many the solver did.
         history: frame, one row for each check of the run.
         seconds: time by phase [s]; a phase `total`, if given, is the whole.
         prices: cost of one more kW in a slot, shape (F, T) [currency/kW]; None if the

@@ -9,6 +9,7 @@ is no limit on feeding back.
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,11 @@ import pandas as pd
 from macjax._errors import DataError, Fault, SettingsError, nearest
 from macjax.scenario.profile import HOURS, ProfileCells
 from macjax.scenario.scenario import Scenario
+from macjax.scenario.times import parse_instants
 
 TABLE = "uncertainty"
 PARAMETERS = {"load": "load_kw", "pv": "pv_kw", "wind": "wind_kw"}
+COLUMNS = ("feeder_id", "time", "hour", *PARAMETERS.values())
 
 
 def robust_headroom(scenario: Scenario, uncertainty: pd.DataFrame, gamma) -> Scenario:
@@ -28,7 +31,7 @@ def robust_headroom(scenario: Scenario, uncertainty: pd.DataFrame, gamma) -> Sce
         scenario: the scenario; it is not changed.
         uncertainty: half-widths: feeder_id, `time` (slot start) or `hour` (local), and
             any of load_kw, pv_kw and wind_kw, all >= 0, a row for every feeder and slot
-            or hour. A parent's row is about the total there.
+            or hour. A parent's row is about the total there. Times have an offset.
         gamma: share of the half-widths to plan for, a number from 0 to 1, or a mapping
             from `load`, `pv` and `wind` to numbers; what is not named counts in full.
 
@@ -65,7 +68,7 @@ def robust_headroom(scenario: Scenario, uncertainty: pd.DataFrame, gamma) -> Sce
     new = checked._replace(
         tables={**checked.tables, "feeder_profile": rows},
         links=links,
-        notes=[*checked.notes, note],
+        notes=[*checked.notes, *_unread(uncertainty), note],
     )
     return Scenario(new, scenario.vehicle_to_grid)
 
@@ -107,18 +110,25 @@ def _shares(gamma) -> dict[str, float]:
 def _margin(frame: pd.DataFrame, scenario: Scenario, share: Mapping):
     """Whether the frame is by hour, and Xi by feeder and slot or hour, (f, cells)."""
     given = [column for column in PARAMETERS.values() if column in frame.columns]
-    faults = []
+    faults = _column_faults(frame)
     if not given:
         rule = "one of these columns is needed"
         faults.append(Fault(TABLE, ", ".join(PARAMETERS.values()), rule))
     if "feeder_id" not in frame.columns:
-        faults.append(Fault(TABLE, "feeder_id", "the column is missing"))
+        rule = f"the column is missing; it has {', '.join(map(str, frame.columns))}"
+        faults.append(Fault(TABLE, "feeder_id", rule))
     if ("time" in frame.columns) == ("hour" in frame.columns):
         rule = "give one of these two columns"
         faults.append(Fault(TABLE, "time, hour", rule))
     _stop(faults)
-    ids = frame["feeder_id"]
-    feeder = pd.Index(scenario.feeders["feeder_id"]).get_indexer(pd.Index(ids))
+    ids = frame["feeder_id"].reset_index(drop=True).astype(object)
+    if pd.api.types.infer_dtype(ids, skipna=False) not in ("string", "empty"):
+        wrong = ~ids.map(lambda value: isinstance(value, str)).to_numpy(bool)
+        some = tuple(ids[wrong].astype(str))
+        faults.append(Fault(TABLE, "feeder_id", "must be text", len(some), some))
+        ids = ids.mask(wrong, "")
+    known = pd.Index(scenario.feeders["feeder_id"], dtype=object)
+    feeder = known.get_indexer(pd.Index(ids, dtype=object))
     if (feeder < 0).any():
         unknown = ids[feeder < 0].drop_duplicates().tolist()
         rule = "not in the feeders table"
@@ -128,7 +138,7 @@ def _margin(frame: pd.DataFrame, scenario: Scenario, share: Mapping):
     for name, column in PARAMETERS.items():
         if column not in given:
             continue
-        half = pd.to_numeric(frame[column], errors="coerce").to_numpy(np.float64)
+        half = _numbers(frame[column])
         wrong = ~np.isfinite(half) | (half < 0)
         if wrong.any():
             rule = "must be a finite number of at least 0"
@@ -159,21 +169,54 @@ def _margin(frame: pd.DataFrame, scenario: Scenario, share: Mapping):
 def _cells(frame: pd.DataFrame, scenario: Scenario, faults: list) -> tuple:
     """Slot or hour of each row, and how many there are of a feeder."""
     if "hour" in frame.columns:
-        hour = pd.to_numeric(frame["hour"], errors="coerce").to_numpy(np.float64)
+        hour = _numbers(frame["hour"])
         wrong = ~np.isin(hour, np.arange(HOURS))
         rule, count = "must be a whole number from 0 to 23", HOURS
         cell = np.where(wrong, 0, hour).astype(np.int64)
     else:
-        starts = scenario.slot_starts.as_unit("us")
-        times = pd.to_datetime(frame["time"], utc=True, errors="coerce")
-        cell = starts.get_indexer(pd.DatetimeIndex(times).as_unit("us"))
-        wrong = cell < 0
+        starts = scenario.slot_starts.tz_convert("UTC").tz_localize(None)
+        given = frame["time"].reset_index(drop=True)
+        times = parse_instants(given, scenario.timezone)
+        for words, rows in times.wrong:
+            some = tuple(given[rows].astype(str))
+            faults.append(Fault(TABLE, "time", words, int(rows.sum()), some))
+        read = ~np.isnat(times.values) | times.missing
+        cell = starts.as_unit("us").get_indexer(pd.DatetimeIndex(times.values))
+        wrong, cell = (cell < 0) & read, np.maximum(cell, 0)
         rule, count = "must be the start of a slot of the scenario", scenario.slots
     if wrong.any():
         column = "hour" if "hour" in frame.columns else "time"
         some = tuple(frame.loc[np.asarray(wrong), column].astype(str).tolist())
         faults.append(Fault(TABLE, column, rule, int(wrong.sum()), some))
     return cell, count
+
+
+def _numbers(series: pd.Series) -> np.ndarray:
+    """Numbers, NaN where a value is none."""
+    return pd.to_numeric(series, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+
+
+def _unread(frame: pd.DataFrame) -> list[str]:
+    """A note on columns that nothing reads."""
+    extra = [str(column) for column in frame.columns if column not in COLUMNS]
+    return [f"{TABLE}: columns not used: {', '.join(extra)}"] if extra else []
+
+
+def _column_faults(frame: pd.DataFrame) -> list[Fault]:
+    """Columns that come twice, and optional ones in another spelling."""
+    given, faults = [str(column) for column in frame.columns], []
+    absent = [column for column in COLUMNS if column not in given]
+    for column in dict.fromkeys(given):
+        letters = "".join(c for c in column.lower() if c.isalnum())
+        close = get_close_matches(letters, [c.replace("_", "") for c in absent], 1, 0.8)
+        if given.count(column) > 1:
+            rule = "comes more than once; give each column its own name"
+            faults.append(Fault(TABLE, column, rule))
+        elif column not in COLUMNS and close:
+            meant = next(c for c in absent if c.replace("_", "") == close[0])
+            rule = f"is no column of half-widths, '{meant}' is: rename it"
+            faults.append(Fault(TABLE, column, rule))
+    return faults
 
 
 def _stop(faults: list) -> None:

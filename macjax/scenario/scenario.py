@@ -38,7 +38,12 @@ class Scenario:
     _vehicle_to_grid: bool | None
 
     def __init__(self, checked: Checked, vehicle_to_grid: bool | None):
-        """Wrap tables that `check` has accepted; for use by the class methods."""
+        """Wrap tables that `check` has accepted; for use by the class methods.
+
+        Arguments:
+            checked: the tables.
+            vehicle_to_grid: as in `read`.
+        """
         self.__dict__["_checked"] = checked
         self.__dict__["_vehicle_to_grid"] = vehicle_to_grid
 
@@ -211,6 +216,15 @@ class Scenario:
             DataError: an id that the scenario does not have.
         """
         return Scenario(subset(self._checked, feeders, vehicles), self._vehicle_to_grid)
+
+    def with_note(self, note: str) -> "Scenario":
+        """The same scenario, one sentence more in `notes`; files do not keep it.
+
+        Arguments:
+            note: the sentence.
+        """
+        checked = self._checked._replace(notes=[*self._checked.notes, note])
+        return Scenario(checked, self._vehicle_to_grid)
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """The tables, columns and keys of a scenario: the one declaration of the data contract.
 
-The reader, the validator, the defaults and the documentation page (`schema_page`)
-all work from `TABLES` and `KEYS`; a rule that is written here is written nowhere
+The reader, the validator, the defaults and the documentation page (`page`) all work
+from `TABLES` and `KEYS`; a rule that is written here is written nowhere
 else. Units are in the column names: energy kWh, power kW, money in the currency of
 the scenario, time as timestamps with an offset.
 """
@@ -263,8 +263,8 @@ FEEDERS = Table(
             null=True,
             refers="feeders",
         ),
-        Column("longitude", "number", "for maps", required=False, null=True),
-        Column("latitude", "number", "for maps", required=False, null=True),
+        Column("longitude", "number", "degrees, for maps", required=False, null=True),
+        Column("latitude", "number", "degrees, for maps", required=False, null=True),
     ),
 )
 
@@ -292,35 +292,3 @@ FEEDER_PROFILE = Table(
 TABLES: dict[str, Table] = {
     table.name: table for table in (VEHICLES, STAYS, TRIPS, FEEDERS, FEEDER_PROFILE)
 }
-
-
-def _default_words(column: Column, table: Table) -> str:
-    if column.name in table.one_of:
-        return "one of " + ", ".join(table.one_of)
-    if column.required:
-        return "required"
-    if column.default_from:
-        return column.default_from
-    return "null" if column.default is None else f"{column.default:g}"
-
-
-def schema_page() -> str:
-    """The data contract as a Markdown page: keys, tables, columns, rules, defaults."""
-    lines = ["# Scenario tables", "", "## scenario.toml", ""]
-    lines += ["| key | meaning | default |", "|---|---|---|"]
-    lines += [f"| `{k.name}` | {k.meaning} | {k.default or 'required'} |" for k in KEYS]
-    for table in TABLES.values():
-        lines += ["", f"## {table.name}", "", f"{table.meaning}.", ""]
-        lines += ["| column | kind | rule | meaning | default |"]
-        lines += ["|---|---|---|---|---|"]
-        for column in table.columns:
-            rules = ["unique"] if column.unique else []
-            rules += [f"names a row of {column.refers}"] if column.refers else []
-            rules += [f"after {column.after}"] if column.after else []
-            rules += [column.range] if column.range else []
-            rules += ["may be null"] if column.null or column.null_is_default else []
-            lines.append(
-                f"| `{column.name}` | {column.kind} | {', '.join(rules)} "
-                f"| {column.meaning} | {_default_words(column, table)} |"
-            )
-    return "\n".join(lines) + "\n"

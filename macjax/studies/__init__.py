@@ -17,7 +17,8 @@ the number of workers, by no more than the gap.
 
 A case that cannot be served has a row with its status and its error like all others:
 smaller chargers or batteries may leave vehicles that cannot make their trips, which
-`on_infeasible="drop"` or `"relax"` admits. Wrong settings end the sweep.
+`on_infeasible="drop"` or `"relax"` admits; so has a case that fails in any other way.
+Wrong settings end the sweep.
 
 With `out` every result is written as soon as it is there, and the same call goes on
 where the last one ended: finished results are read, damaged ones and those that lacked

@@ -4,7 +4,9 @@
     avoidable_cost_at_most = upgrade_cost of unmanaged charging - upgrade_cost_at_least
 
 are the ends of what is certified about the cost that a method can avoid; both measure
-against unmanaged charging of the same case, as `macjax.compare` does.
+against unmanaged charging of the same case, as `macjax.compare` does. Of a region,
+`left_out_percent` of the cars, with `left_out_km_percent` of all km, are not in the
+scenario, since no charging makes their trips possible.
 """
 
 import os
@@ -26,6 +28,8 @@ MORE = (
     "ev_peak_kw",
     "vehicles",
     "vehicles_weighted",
+    "left_out_percent",
+    "left_out_km_percent",
     "iterations",
     "error",
     "folder",

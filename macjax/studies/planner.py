@@ -38,12 +38,14 @@ from macjax._status import Status
 from macjax._version import __version__
 from macjax.config import Job
 from macjax.objectives import PeakOverload
+from macjax.regions.left_out import LeftOut
 from macjax.regions.provenance import provenance
 from macjax.results import Solution, compare
 from macjax.results.folders import resolved
 from macjax.results.manifest import digest
 from macjax.studies.planner_figures import draw
 from macjax.studies.planner_report import report_text, write_result
+from macjax.studies.running import check_vehicles
 from macjax.studies.sources import RegionSource, Source, read_source
 from macjax.studies.store import opened
 from macjax.studies.sweep import NOT_COMPARED, make_request
@@ -157,11 +159,14 @@ class _Run:
         self.purchase, self.out, self.tell = purchase, out, tell
         self.region = source.config if isinstance(source, RegionSource) else None
         self.seconds: dict[str, float] = {}
+        self.left: LeftOut | None = None
 
     def __call__(self) -> StudyResult:
         """All steps."""
         with self._step("build", "building the scenario"):
-            scenario = self.source.build({})
+            scenario, self.left = self.source.build({})
+        check_vehicles(scenario)
+        planning.check_ratings(scenario.feeders, self.purchase["replace"])
         self.tell(str(scenario))
         if "time_of_use" in self.names:
             check_tariff(scenario, self.request.tariff)
@@ -247,9 +252,13 @@ class _Run:
             text = self.region.to_toml()
             (self.out / REGION).write_text(text, encoding="utf-8")
         shown = [path.relative_to(self.out) for path in figures]
-        text = report_text(solutions, tables, shown, self.seconds, self.purchase)
+        text = report_text(
+            solutions, tables, shown, self.seconds, self.purchase, self.left
+        )
         (self.out / REPORT).write_text(text, encoding="utf-8")
-        write_result(self.out / RESULT, solutions, tables, self.seconds, self.what())
+        write_result(
+            self.out / RESULT, solutions, tables, self.seconds, self.what(), self.left
+        )
         return StudyResult(solutions, tables, text, figures, self.seconds, self.out)
 
     @contextlib.contextmanager

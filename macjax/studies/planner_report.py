@@ -13,9 +13,10 @@ from typing import Any
 
 import pandas as pd
 
-from macjax._output import json_value, number_text
-from macjax.planning.intervals import AVOIDED, AWARENESS, BASE, UPGRADE
+from macjax._output import json_value
+from macjax.planning.intervals import AVOIDED, AWARENESS, BASE, DIFFERENCE, UPGRADE
 from macjax.plots import LABELS
+from macjax.regions.left_out import LeftOut
 from macjax.results.manifest import plain
 from macjax.results.summary import versions
 
@@ -33,7 +34,9 @@ ROWS = (
     ("discrete_kva", "their rating [kVA]", WHOLE),
     ("discrete_cost_usd", "their cost [USD]", WHOLE),
     ("energy_kwh", "energy from the grid [MWh]", lambda v: f"{v / 1e3:,.0f}"),
-    ("stranded", "rows stranded", WHOLE),
+    ("stranded", "rows stranded by the method", WHOLE),
+    ("infeasible", "rows that cannot make their trips however they charge", WHOLE),
+    ("dropped", "of them left out", WHOLE),
     ("seconds", "computed in [s]", "{:,.1f}".format),
 )
 QUANTITIES = {"use": "largest load / capacity [%]", "upgrade_kw": "upgrade [kW]"}
@@ -46,6 +49,7 @@ def report_text(
     figures: Sequence[Path],
     seconds: Mapping[str, float],
     purchase: Mapping[str, Any],
+    left: LeftOut | None = None,
 ) -> str:
     """The report.
 
@@ -55,6 +59,7 @@ def report_text(
         figures: paths to link, relative to the report.
         seconds: by step.
         purchase: what upgrades were bought in.
+        left: cars that a region leaves out.
     """
     scenario = next(iter(solutions.values())).scenario
     weight = float(scenario.vehicles["weight"].sum())
@@ -63,6 +68,7 @@ def report_text(
         f"{weight:,.0f} vehicles in {len(scenario.vehicles):,} rows, "
         f"{len(scenario.feeders):,} feeders, {scenario.slots:,} slots of "
         f"{scenario.slot_minutes} minutes from {scenario.start:%Y-%m-%d}.",
+        f"{left}." if left is not None else "",
         headline(tables["intervals"], scenario.currency),
         _methods(tables["methods"], scenario.currency),
         *_section("What is proved", tables["intervals"], _intervals),
@@ -95,13 +101,23 @@ def headline(intervals: pd.DataFrame, currency: str) -> str:
         f"schedule avoids {100 * row['found'] / whole:.2f} %.** The base load alone "
         f"needs {100 * base / whole:.2f} % of it, which no charging can avoid."
     )
-    if AWARENESS not in rows.index:
-        return text
-    row = rows.loc[AWARENESS]
-    return (
-        f"{text} Seeing trips ahead instead of session by session is worth {currency} "
-        f"{row['at_least']:,.0f} to {row['at_most']:,.0f}."
-    )
+    if AWARENESS in rows.index:
+        row = rows.loc[AWARENESS]
+        worth = f"{row['at_least']:,.0f}"
+        if row["remark"]:
+            worth += f" at least: {row['remark']}"
+        else:
+            worth += f" to {row['at_most']:,.0f}"
+        text += (
+            " Seeing trips ahead instead of session by session is worth "
+            f"{currency} {worth}."
+        )
+    if DIFFERENCE in rows.index:
+        text += (
+            " What seeing trips ahead is worth cannot be told from these: "
+            f"{rows.loc[DIFFERENCE, 'remark']}."
+        )
+    return text
 
 
 def markdown(frame: pd.DataFrame) -> str:
@@ -144,12 +160,16 @@ def _intervals(frame: pd.DataFrame) -> str:
     shown = shown.assign(share=share)
     shown.columns = ["", f"at least [{unit}]", f"found [{unit}]", f"at most [{unit}]",
                      "found, of unmanaged [%]"]  # fmt: skip
-    return markdown(shown) + (
-        "\n\nEnds come from certified bounds, recomputed from the raw tables. "
-        "Unmanaged and time-of-use charging are simulated: they have no interval. "
-        "Vehicles that per-session charging strands are served by MAC, so the value of "
-        "mobility awareness leaves out what serving them is worth."
+    said = [
+        f"{row.quantity}: {row.remark}."
+        for row in frame.itertuples(index=False)
+        if row.remark
+    ]
+    text = (
+        "Ends come from certified bounds, recomputed from the raw tables. "
+        "Unmanaged and time-of-use charging are simulated: they have no interval."
     )
+    return "\n\n".join((markdown(shown), text, *said))
 
 
 def _discrete(purchase: Mapping[str, Any], currency: str) -> str:
@@ -249,6 +269,7 @@ def write_result(
     tables: Mapping[str, pd.DataFrame],
     seconds: Mapping[str, float],
     what: Mapping[str, Any],
+    left: LeftOut | None = None,
 ) -> None:
     """All numbers of the report but those by feeder, in one JSON file."""
     scenario = next(iter(solutions.values())).scenario
@@ -263,6 +284,7 @@ def write_result(
             "feeders": len(scenario.feeders),
             "slots": scenario.slots,
             "slot_minutes": scenario.slot_minutes,
+            "left_out": None if left is None else left._asdict(),
         },
         **{name: tables[name] for name in tables if name != "feeders"},
         "iterations": {name: s.iterations for name, s in solutions.items()},
@@ -292,6 +314,6 @@ def study_summary(tables: Mapping[str, pd.DataFrame], currency: str) -> str:
     methods = tables["methods"]
     shown = {"": [name.format(currency) for _, name, _ in ROWS]}
     for row in methods.to_dict("records"):
-        shown[row["method"]] = [number_text(row[column]) for column, _, _ in ROWS]
+        shown[row["method"]] = [_cell(row[column], text) for column, _, text in ROWS]
     table = pd.DataFrame(shown).set_index("").rename_axis(None).to_string()
     return f"{table}\n\n{headline(tables['intervals'], currency).replace('**', '')}"

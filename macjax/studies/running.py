@@ -6,6 +6,7 @@ theirs is worse than none.
 """
 
 import dataclasses
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,26 +16,30 @@ import pandas as pd
 
 from macjax._errors import (
     DataError,
+    Fault,
     InfeasibleVehicles,
     MacjaxError,
     MemoryShortError,
     ProcessError,
     SettingsError,
 )
-from macjax._methods import OPTIMISED, Request, check_tariff, run_method
+from macjax._methods import OPTIMISED, Request, run_method
 from macjax._output import json_value
 from macjax._status import Status
+from macjax.regions.left_out import LeftOut
 from macjax.results.comparison import comparison_row
 from macjax.results.solution import GOOD
 from macjax.results.tables import ev_load
 from macjax.scenario.scenario import Scenario
 from macjax.studies.cases import Case
 from macjax.studies.factors import scaled
-from macjax.studies.sources import Source
+from macjax.studies.sources import Made, Source
 from macjax.studies.store import keep_case
 
 # What a row says of a method that has no solution.
 ERROR, MEMORY_SHORT = "error", "memory_short"
+# Key of a row that is to be run again, and its value for wrong settings.
+AGAIN, SETTINGS = "again", "settings"
 SHARED = 0.5  # of the stays, for a start from another scenario
 
 
@@ -71,31 +76,32 @@ class Runner:
 
     def __init__(self, study: Study, tell: Tell):
         self.study, self.tell = study, tell
-        self._built: tuple[dict, Scenario] | None = None
+        self._built: tuple[dict, Made] | None = None
         self._last: dict[str, Any] = {}
 
     def run(self, case: Case, methods: Sequence[str]) -> None:
         """Run methods on a case; what fails there becomes a row.
 
         Raises:
-            SettingsError: what is asked for is wrong, in this case as in all others.
+            ProcessError: another process of a solve by several failed.
+            SettingsError: the folder cannot be written.
             KeyboardInterrupt: a solve was interrupted; it has no row.
         """
         try:
-            scenario = scaled(self._scenario(case.build), case.factors)
-        except (MacjaxError, MemoryError) as error:
+            made = self._made(case.build)
+            scenario = scaled(made.scenario, case.factors)
+            check_vehicles(scenario)
+        except Exception as error:
             row = failed_row(error)
             for method in methods:
                 self._keep(case, method, row, None)
             return
-        tariff = self.study.request.tariff
-        if "time_of_use" in methods:
-            check_tariff(scenario, tariff)
+        left = left_columns(made.left)
         for method in methods:
             solution, row = self._solve(case, method, scenario)
-            self._keep(case, method, row, solution)
+            self._keep(case, method, row | left, solution)
 
-    def _scenario(self, build: dict) -> Scenario:
+    def _made(self, build: dict) -> Made:
         """The scenario of a case without factors; kept until another one is built."""
         if self._built is None or self._built[0] != build:
             self._built = None  # its memory is needed
@@ -112,13 +118,14 @@ class Runner:
             request = request._replace(settings=settings)
         try:
             solution = run_method(method, scenario, request)
-        except (MacjaxError, MemoryError) as error:
+            if solution.status == Status.interrupted:
+                raise KeyboardInterrupt
+            row = row_of(solution)
+        except Exception as error:
             return None, failed_row(error)
-        if solution.status == Status.interrupted:
-            raise KeyboardInterrupt
         if method in OPTIMISED and can_start(solution):
             self._last[method] = case.build, solution
-        return solution, row_of(solution)
+        return solution, row
 
     def _start(self, case: Case, method: str, scenario: Scenario):
         """The solution of a neighbour to start from, or None."""
@@ -130,8 +137,7 @@ class Runner:
 
     def _keep(self, case: Case, method: str, row: dict, solution) -> None:
         study = self.study
-        # Another machine may have the memory: only the others are finished.
-        if study.out is not None and row["status"] != MEMORY_SHORT:
+        if study.out is not None and not row.get(AGAIN):
             row = keep_case(study.out, case, method, row, solution, study.keep)
         self.tell(case, method, row)
 
@@ -175,16 +181,46 @@ def row_of(solution) -> dict:
     return {name: json_value(value) for name, value in row.items()}
 
 
-def failed_row(error: BaseException) -> dict:
-    """The row of a method that raised, if only this case is to blame; else raise it."""
-    if isinstance(error, SettingsError | ProcessError):
+def check_vehicles(scenario: Scenario) -> None:
+    """Raise a DataError where there is nobody to charge."""
+    if not len(scenario.vehicles):
+        rule = "there is no vehicle; of a region, raise sample or adoption"
+        raise DataError([Fault("vehicles", "vehicle_id", rule)], "empty scenario")
+
+
+def left_columns(left: LeftOut | None) -> dict:
+    """What a row says of cars that its scenario leaves out."""
+    if left is None:
+        return {}
+    share, km_share = 100 * left.share, 100 * left.km_share
+    return {"left_out_percent": share, "left_out_km_percent": km_share}
+
+
+def failed_row(error: Exception) -> dict:
+    """The row of a method that raised.
+
+    Another machine may have the memory, and a slip of the program or a wrong setting
+    may be mended: such rows are not finished, they have the key `AGAIN`.
+
+    Raises:
+        ProcessError: the processes of a solve have lost one another.
+    """
+    if isinstance(error, ProcessError):
         raise error
+    text = str(error) or type(error).__name__
     if isinstance(error, InfeasibleVehicles):
         found = {"status": str(Status.infeasible), "infeasible": len(error.infeasible)}
     elif isinstance(error, MemoryShortError | MemoryError):
-        found = {"status": MEMORY_SHORT}
+        found = {"status": MEMORY_SHORT, AGAIN: MEMORY_SHORT}
+    elif isinstance(error, SettingsError):
+        found = {"status": ERROR, AGAIN: SETTINGS}
+    elif not isinstance(error, MacjaxError):
+        *_, last = traceback.extract_tb(error.__traceback__)
+        where = f"{Path(last.filename).name}, line {last.lineno}"
+        text = f"{type(error).__name__}: {error} ({where})"
+        found = {"status": ERROR, AGAIN: ERROR}
     else:
         found = {"status": ERROR}
     if isinstance(error, DataError):
-        return found | {"error": "; ".join(str(fault) for fault in error.fault_list)}
-    return found | {"error": str(error) or type(error).__name__}
+        text = "; ".join(str(fault) for fault in error.fault_list)
+    return found | {"error": text}

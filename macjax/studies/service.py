@@ -42,7 +42,8 @@ def on_service_transformers(
         network: transformers with their base load, such as `importers.opendss` gives.
         customers: households of each transformer by its feeder_id; 0 for those that
             are not named.
-        cars_per_customer: r above; None takes it from the scenario, weights counted.
+        cars_per_customer: number r above; None takes it from the scenario, weights
+            counted.
         seed: of the draws.
 
     Returns:
@@ -73,6 +74,9 @@ def on_service_transformers(
 
 def cars_at_home_per_household(scenario: Scenario) -> float:
     """Cars that charge at home for each household of a region, weights counted.
+
+    Arguments:
+        scenario: of `macjax.regions.build`.
 
     Raises:
         SettingsError: the stays have no `place`, or the feeders no `households`.

@@ -11,11 +11,13 @@ import inspect
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from macjax._errors import SettingsError, nearest
 from macjax.config import Job, flatten, read_job, run_builder
 from macjax.regions import RegionConfig, read_config
+from macjax.regions.builder import make
+from macjax.regions.left_out import LeftOut
 from macjax.results.manifest import digest
 from macjax.scenario.scenario import Scenario
 from macjax.studies.factors import FACTORS
@@ -24,6 +26,32 @@ from macjax.synthetic.recipes import Recipe
 
 # Other words for keys of a region.
 ALIASES = {"horizon": "days"}
+# Words of the field for what has another name here.
+WORDS = {
+    "workplace_access": "chargers.work_share",
+    "work_access": "chargers.work_share",
+    "home_access": "chargers.home_shares",
+    "public_access": "chargers.public_shares",
+    "battery_size": "fleet.battery_kwh",
+    "battery_capacity": "fleet.battery_kwh",
+    "consumption": "fleet.kwh_per_km",
+    "initial_soc": "fleet.initial_share",
+    "charger_size": "charger_power",
+    "timestep": "slot_minutes",
+}
+
+
+class Made(NamedTuple):
+    """A scenario that a source made.
+
+    Arguments:
+        scenario: the scenario.
+        left: cars that are not in it since no charging serves them; None where the
+            source does not know.
+    """
+
+    scenario: Scenario
+    left: LeftOut | None = None
 
 
 class Source(Protocol):
@@ -42,8 +70,12 @@ class Source(Protocol):
         """Raise a SettingsError unless a scenario can be built with these values."""
         ...
 
-    def build(self, values: Mapping[str, Any]) -> Scenario:
-        """The scenario with these values in place of the source's own."""
+    def build(self, values: Mapping[str, Any]) -> Made:
+        """The scenario with these values in place of the source's own.
+
+        Raises:
+            DataError, SettingsError: it cannot be made.
+        """
         ...
 
     def record(self) -> dict:
@@ -70,11 +102,10 @@ class RegionSource:
         """As `Source` has it."""
         self.config.changed(values)
 
-    def build(self, values: Mapping[str, Any]) -> Scenario:
+    def build(self, values: Mapping[str, Any]) -> Made:
         """As `Source` has it."""
-        from macjax import regions
-
-        return regions.build(self.config.changed(values))
+        made = make(self.config.changed(values))
+        return Made(made.scenario, made.left)
 
     def record(self) -> dict:
         """The configuration, and what the files of its survey hold."""
@@ -115,9 +146,9 @@ class BuilderSource:
         except TypeError as error:  # an argument is missing
             raise SettingsError(f"builder '{self.builder}': {error}") from error
 
-    def build(self, values: Mapping[str, Any]) -> Scenario:
+    def build(self, values: Mapping[str, Any]) -> Made:
         """As `Source` has it."""
-        return run_builder(self.builder, {**self.arguments, **values})
+        return Made(run_builder(self.builder, {**self.arguments, **values}))
 
     def record(self) -> dict:
         """Builder and arguments."""
@@ -143,9 +174,9 @@ class ScenarioSource:
     def check(self, values: Mapping[str, Any]) -> None:
         """There is nothing to check."""
 
-    def build(self, values: Mapping[str, Any]) -> Scenario:
+    def build(self, values: Mapping[str, Any]) -> Made:
         """The scenario itself."""
-        return self.scenario
+        return Made(self.scenario)
 
     def record(self) -> dict:
         """Which scenario it is."""
@@ -179,15 +210,15 @@ class FolderSource:
     def check(self, values: Mapping[str, Any]) -> None:
         """There is nothing to check."""
 
-    def build(self, values: Mapping[str, Any]) -> Scenario:
+    def build(self, values: Mapping[str, Any]) -> Made:
         """The scenario of the folder."""
         scenario = self._read or self.job.build_scenario()
         self._read = scenario
-        return scenario
+        return Made(scenario)
 
     def record(self) -> dict:
         """Which scenario it is."""
-        return {"fingerprint": self.build({}).fingerprint}
+        return {"fingerprint": self.build({}).scenario.fingerprint}
 
     def text(self) -> str:
         """Where the scenario is read."""
@@ -255,6 +286,7 @@ def resolve_key(source: Source, given: str) -> tuple[str, bool]:
 def _unknown(source: Source, given: str, name: str) -> str:
     """Why a key cannot be varied, and what would do."""
     region = RegionSource(RegionConfig())
+    name = WORDS.get(name, name)
     if source.table != "region":
         with contextlib.suppress(SettingsError):
             key, _ = resolve_key(region, name)
@@ -267,7 +299,8 @@ def _unknown(source: Source, given: str, name: str) -> str:
             )
     keys = source.keys()
     short = {key.rpartition(".")[2] for key in keys}
-    return f"over: unknown key '{given}'; {nearest(name, [*FACTORS, *keys, *short])}"
+    accepted = list(dict.fromkeys((*FACTORS, *keys, *short)))
+    return f"over: unknown key '{given}'; {nearest(name, accepted)}"
 
 
 def _plain(values: Mapping) -> dict:

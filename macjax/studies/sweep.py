@@ -20,7 +20,7 @@ from macjax.results.manifest import digest
 from macjax.studies.cases import Axis, Case, cut, make_axes, make_cases, running_order
 from macjax.studies.frame import COLUMNS, frame_of
 from macjax.studies.progress import Progress
-from macjax.studies.running import Runner, Study
+from macjax.studies.running import AGAIN, SETTINGS, Runner, Study
 from macjax.studies.sources import read_source
 from macjax.studies.store import KEEP, opened, read_case, write_frame
 from macjax.studies.workers import run_beside
@@ -71,8 +71,9 @@ def sweep(
         `attrs["interrupted"]` says whether rows are missing.
 
     Raises:
-        SettingsError: a key, a value or a setting is wrong, or `out` holds another
-            sweep. ProcessError: a worker failed.
+        SettingsError: a key, a value or a setting is wrong (in every case, where it
+            shows in the solves alone), or `out` holds another sweep.
+        ProcessError: a worker failed.
     """
     source, job = read_source(study, settings.get("vehicle_to_grid"))
     axes = make_axes(source, job.sweep.get("over") if over is None else over, COLUMNS)
@@ -120,6 +121,7 @@ class _Sweep:
                 self.tell.note(f"{text}: run again")
             try:
                 self._run(todo)
+                self._check()
             except KeyboardInterrupt:
                 interrupted = True
                 self.tell.note("interrupted; the same call goes on from here")
@@ -138,6 +140,13 @@ class _Sweep:
         runner = Runner(self.study, self._take)
         for case in todo:
             runner.run(case, missing[case.number])
+
+    def _check(self) -> None:
+        """Raise a SettingsError that every result has: it is no matter of the cases."""
+        rows = list(self.rows.values())
+        errors = {row["error"] for row in rows if row.get(AGAIN) == SETTINGS}
+        if len(errors) == 1 and all(row.get(AGAIN) == SETTINGS for row in rows):
+            raise SettingsError(errors.pop())
 
     def _take(self, case: Case, method: str, row: dict) -> None:
         """A result that is there; the frame is written when its case is complete."""

@@ -8,7 +8,9 @@ the result that it was at; another process goes on with the rest.
 
 import contextlib
 import multiprocessing
+import os
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
@@ -16,7 +18,7 @@ from typing import Any
 
 from macjax._errors import ProcessError, SettingsError
 from macjax.studies.cases import Case
-from macjax.studies.running import MEMORY_SHORT, Runner, Study
+from macjax.studies.running import AGAIN, MEMORY_SHORT, Runner, Study
 
 # Settings of JAX that hold for the workers as for their parent.
 CARRIED = (
@@ -127,7 +129,8 @@ class _Worker:
         text = f"the process that ran it died (exit code {code})"
         text += ", of too little memory perhaps" if code == -signal.SIGKILL else ""
         self._done(case.number, method)
-        tell(case, method, {"status": MEMORY_SHORT, "error": text})
+        row = {"status": MEMORY_SHORT, AGAIN: MEMORY_SHORT, "error": text}
+        tell(case, method, row)
         return self.todo
 
     def _done(self, number: int, method: str) -> None:
@@ -148,6 +151,7 @@ class _Worker:
 def work(pipe: Connection, study: Study, setup: dict) -> None:
     """What a worker does: run what it is handed until the parent leaves."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers itself
+    end_with_parent()
     _set_up(setup)
     pipe.send(("ready",))
 
@@ -165,6 +169,21 @@ def work(pipe: Connection, study: Study, setup: dict) -> None:
         pipe.send(("settings", str(error)))
     except Exception:  # the parent shows it and stops the others
         pipe.send(("failed", traceback.format_exc()))
+
+
+def end_with_parent() -> None:
+    """End this process as soon as its parent is gone, killed ones among them.
+
+    A long solve would not notice before it has a row to send.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # only workers call it
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)  # files are whole at all times
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()
 
 
 def _setup(workers: int) -> dict[str, Any]:

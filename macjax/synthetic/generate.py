@@ -56,6 +56,7 @@ def fleet(
         slots: number of slots, default one week (four for "long", any for "random").
         slot_minutes: length of a slot [min], default 60 (any for "random").
         feeders: number of feeders, default after the kind.
+        kind: one of the above.
         seed: the same arguments always give the same scenario.
         changes: numbers of `Recipe` to use instead of the kind's own.
     """
@@ -76,7 +77,7 @@ def fleet_frames(
 ) -> dict:
     """The keyword arguments of `Scenario.from_frames` for a synthetic fleet.
 
-    See `fleet` for the arguments.
+    Arguments: as in `fleet`.
     """
     check_arguments(evs, slots, slot_minutes, feeders, kind=kind, seed=seed, **changes)
     if kind == "random":

@@ -20,11 +20,17 @@ import pandas as pd
 
 from macjax._errors import SolutionError
 from macjax._status import Status
-from macjax.tariffs.case import Case
-from macjax.tariffs.direct import solve_direct
-from macjax.tariffs.frames import power_frame
-from macjax.tariffs.operator import MESSAGES, Operator
-from macjax.tariffs.solved import finish
+from macjax.tariffs.case import Case, need_case
+from macjax.tariffs.frames import (
+    power_frame,
+    read_table,
+    shared_frame,
+    shared_limits,
+    shared_places,
+)
+from macjax.tariffs.operator import MESSAGES, Operator, need_operator
+from macjax.tariffs.settings import read_positive
+from macjax.tariffs.solved import solve_accurately
 from macjax.tariffs.traffic import draft_traffic
 
 
@@ -34,19 +40,29 @@ class Aggregators:
 
     Arguments:
         status: `solved`, or the first other one.
-        cost: sum of their costs without tariffs and tolls, which the operator's is to
-            be compared with [currency].
+        cost: sum of their costs without tariffs and tolls [currency]. It is the
+            operator's where no tolls are posted; with tolls mu it is
+                operator's - sum of mu (EVs - limit) over shared roads and places,
+            since flows that cost the same may pass limits that prices alone set.
         costs: aggregator, status, cost (without tariffs and tolls), tariffs, tolls
             (paid; negative: received) [currency].
         powers: aggregator, station, time, kw.
-        residuals: by aggregator, as of the operator.
+        shared: element, kind (`road`, `places`), time, ev (out of the road in a step,
+            or in the pool), limit_ev; of what several aggregators share.
+        residuals: by aggregator, as of the operator [kW, kWh, ...].
     """
 
     status: Status
     cost: float
     costs: pd.DataFrame
     powers: pd.DataFrame
+    shared: pd.DataFrame
     residuals: Mapping[str, Mapping[str, float]]
+
+    @property
+    def accuracy_kw(self) -> float:
+        """Bound on the error of every power under these tariffs [kW]."""
+        return max(found["power_error"] for found in self.residuals.values())
 
     def raise_for_status(self) -> None:
         """Return None if all are solved.
@@ -59,7 +75,11 @@ class Aggregators:
 
 
 def solve_aggregators(
-    case: Case, operator: Operator, *, tolls: bool = True
+    case: Case,
+    operator: Operator,
+    *,
+    tolls: bool = True,
+    tolerance: float | None = None,
 ) -> Aggregators:
     """Solve each aggregator's own problem under the operator's tariffs and tolls.
 
@@ -67,14 +87,23 @@ def solve_aggregators(
         case: the case.
         operator: whose tariffs and tolls are posted.
         tolls: False leaves out the tolls of shared roads and places.
+        tolerance: as in `solve_operator`.
 
     Raises:
         SolutionError: the operator has no solution.
+        DataError: it is that of a case with other stations, times or roads.
+        SettingsError: something else is given.
     """
-    operator.raise_for_status()
+    need_case(case)
+    need_operator(operator)
+    if tolerance is not None:
+        read_positive(tolerance, "tolerance", 1.0)
+    posted = _posted(case, operator, tolls)
     names, parts, rows, residuals = case.trips.aggregators, [], [], {}
+    shared = []
     for number, name in enumerate(names):
-        solved, traffic, paid = _solve_one(case, operator, number, tolls)
+        solved, traffic, paid = _solve_one(case, posted, number, tolerance)
+        shared.append(shared_frame(case, traffic, solved))
         power = solved.values("power")
         parts.append(power_frame(case, traffic, power))
         own = solved.cost - paid["tariffs"] - paid["tolls"]
@@ -87,41 +116,59 @@ def solve_aggregators(
         cost=float(costs["cost"].sum(skipna=False)),
         costs=costs,
         powers=pd.concat(parts, ignore_index=True),
+        shared=_shared(case, shared),
         residuals=residuals,
     )
 
 
-def _solve_one(case: Case, operator: Operator, number: int, tolls: bool):
+def _posted(case: Case, operator: Operator, tolls: bool) -> dict[str, np.ndarray]:
+    """Tariffs by station and tolls by road and station at all instants, (n, T)."""
+    steps = case.settings.steps
+    names = case.stations.names
+    found = {
+        "tariff": np.zeros((len(names), steps)),
+        "road": np.zeros((len(case.roads.capacity), steps)),
+        "places": np.zeros((len(names), steps)),
+    }
+    axis = "station", names
+    found["tariff"][:, :-1] = read_table(
+        case, operator.tariffs, "tariffs", axis, "tariff"
+    )
+    if not tolls:
+        return found
+    for kind, all_, chosen in (
+        ("road", case.roads.limit_names, shared_limits(case)),
+        ("places", names, shared_places(case)),
+    ):
+        rows = operator.tolls[operator.tolls["kind"] == kind]
+        axis = "element", all_[chosen]
+        found[kind][chosen] = read_table(case, rows, "tolls", axis, "toll", case.times)
+    return found
+
+
+def _shared(case: Case, parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """The EVs of all aggregators where they share a limit, and the limit."""
+    frame = parts[0].assign(ev=sum(part["ev"].to_numpy() for part in parts))
+    of_road = dict(zip(case.roads.limit_names, case.roads.capacity, strict=True))
+    of_place = dict(zip(case.stations.names, case.stations.places, strict=True))
+    road = (frame["kind"] == "road").to_numpy()
+    limit = np.where(
+        road, frame["element"].map(of_road), frame["element"].map(of_place)
+    )
+    return frame.assign(limit_ev=limit.astype(np.float64))
+
+
+def _solve_one(case: Case, posted: dict, number: int, tolerance: float | None):
     """The solved program of one aggregator, its traffic, and what it pays."""
     draft, traffic = draft_traffic(case, number)
     hours, columns = case.settings.step_hours, draft.columns
-    extra = _table(operator.tariffs, "station", case.stations.names, "tariff", case)
-    extra = extra[traffic.pair_station]
+    extra = posted["tariff"][traffic.pair_station]
+    road = posted["road"][case.roads.limit[traffic.legs.arc]]
+    place = posted["places"][traffic.legs.station[traffic.visits]]
     draft.cost(columns["power"], hours * (case.price + extra))
-    road = place = np.zeros(())
-    if tolls and len(operator.tolls):
-        posted = dict(list(operator.tolls.groupby("kind")))
-        if "road" in posted:
-            names = case.roads.limit_names
-            road = _table(posted["road"], "element", names, "toll", case)
-            road = road[case.roads.limit[traffic.legs.arc]]
-            draft.cost(columns["out"], road)
-        if "places" in posted:
-            names = case.stations.names
-            place = _table(posted["places"], "element", names, "toll", case)
-            place = place[traffic.legs.station[traffic.visits]]
-            draft.cost(columns["pool"], place)
-    program = draft.program()
-    solved = finish(draft, program, solve_direct(program))
+    draft.cost(columns["out"], road)
+    draft.cost(columns["pool"], place)
+    solved = solve_accurately(draft, tolerance)
     toll = (road * solved.values("out")).sum() + (place * solved.values("pool")).sum()
     tariff = hours * (extra * solved.values("power")).sum()
     return solved, traffic, {"tariffs": float(tariff), "tolls": float(toll)}
-
-
-def _table(frame: pd.DataFrame, column: str, names, value: str, case: Case):
-    """Values of a long frame by name and instant, 0 where there is none, (names, T)."""
-    table = np.zeros((len(names), case.settings.steps))
-    row = pd.Index(names).get_indexer(pd.Index(frame[column]))
-    step = case.times.get_indexer(pd.DatetimeIndex(frame["time"]))
-    table[row, step] = frame[value].to_numpy(np.float64)
-    return table

@@ -17,21 +17,29 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
-from macjax._errors import SettingsError, nearest
-from macjax.tariffs.case import Case
-from macjax.tariffs.frames import power_table
+from macjax._errors import DataError, Fault, SettingsError, nearest
+from macjax.tariffs.aggregators import Aggregators
+from macjax.tariffs.case import Case, need_case
+from macjax.tariffs.frames import OTHER_CASE, power_table
 from macjax.tariffs.limits import (
     Weights,
     line_weights,
     margin,
     voltage_weights,
 )
+from macjax.tariffs.operator import Operator
+from macjax.tariffs.settings import read_count, read_positive
+from macjax.tariffs.solved import ACCURACY_KW, ACCURACY_SHARE
+from macjax.tariffs.tables import column_faults
 
+# Largest seed that the random numbers take
+SEEDS = 2**63 - 1
 # Scenarios held at once; memory grows with it.
 BATCH = 256
-# Excess that counts, as a share of the limit of a line and in p.u.
-LINE_COUNTS = 1e-6
-VOLTAGE_COUNTS = 1e-7
+# Error of the powers, at least, for which no excess is counted [kW]; and rounding, as a
+# share of the limit of a line and in p.u.
+COUNTS_KW = 1e-3
+ROUNDING = 1e-9
 FACTORS = ("gamma", "load_factor", "renewable_factor", "demand_factor")
 
 
@@ -65,12 +73,21 @@ class Elements(NamedTuple):
     kinds: np.ndarray
 
 
-def make_model(case: Case, power: np.ndarray) -> tuple[Model, Elements]:
+def make_model(
+    case: Case, power: np.ndarray, counts_kw: float = COUNTS_KW
+) -> tuple[Model, Elements]:
     """The limits of a case under a plan, as NumPy arrays.
+
+    An excess counts that errors of the powers do not explain. With M aggregators, and w
+    the weights of the stations in a flow or voltage, errors e whose root of the sum of
+    squares is at most counts_kw change it by
+
+        |sum over m, y of w_y e_(m,y)| <= sqrt(M) |w| counts_kw.
 
     Arguments:
         case: the case.
         power: of the stations [kW], (stations, T - 1).
+        counts_kw: how accurate the powers are [kW].
     """
     lines, nodes = line_weights(case), voltage_weights(case)
     grid, sub = case.grid, case.settings.grid.substation_pu
@@ -86,7 +103,10 @@ def make_model(case: Case, power: np.ndarray) -> tuple[Model, Elements]:
         np.concatenate([a[:, some].toarray(), b[:, some].toarray()])
         for a, b in zip(lines.parts, nodes.parts, strict=True)
     ]
-    slack = VOLTAGE_COUNTS + np.zeros(len(nodes.rows))
+    rounding = np.append(ROUNDING * limit, np.full(len(nodes.rows), ROUNDING))
+    length = np.sqrt(len(case.trips.aggregators)) * np.concatenate(
+        [np.linalg.norm(w.stations, axis=1) for w in (lines, nodes)]
+    )
     arrays: dict[str, Any] = dict(
         parts=np.array(dense),
         nominal=loads.nominal_kw[:, some, :-1],
@@ -95,7 +115,7 @@ def make_model(case: Case, power: np.ndarray) -> tuple[Model, Elements]:
         low=np.concatenate([-limit, least])[:, None],
         high=np.concatenate([limit, most])[:, None],
         spare=np.concatenate([margin(case, w, whole) for w in (lines, nodes)]),
-        counts=np.concatenate([LINE_COUNTS * limit, slack])[:, None],
+        counts=(rounding + length * counts_kw)[:, None],
     )
     model = Model(**arrays)
     names = np.concatenate([grid.lines[lines.rows], grid.nodes[nodes.rows]])
@@ -147,7 +167,11 @@ def _scenarios(model: Model, scenarios, errors):
 
 
 def sample_violations(
-    case: Case, plan, draws: int = 10_000, seed: int = 0
+    case: Case,
+    plan,
+    draws: int = 10_000,
+    seed: int = 0,
+    counts_kw: float | None = None,
 ) -> pd.DataFrame:
     """How often a plan breaks limits when load, PV and wind fall in their boxes.
 
@@ -159,16 +183,22 @@ def sample_violations(
         plan: an `Operator`, `Aggregators`, or a frame station, time, kw.
         draws: how many.
         seed: of the random numbers.
+        counts_kw: error of the powers [kW]; excess that it explains (`make_model`) is
+            no violation. None is the accuracy of the plan, 0.001 at least.
 
     Returns:
         element (line or node), kind, share (of draws with a violation), worst (excess,
         kW or p.u., 0 without one), steps (mean number of steps with one in a draw). The
         attribute `share` of the frame is that of draws with a violation anywhere.
+
+    Raises:
+        SettingsError: a number is out of range, or the plan was not solved.
+        DataError: the plan does not fit the case.
     """
-    whole = isinstance(draws, int | np.integer) and not isinstance(draws, bool)
-    if not whole or draws < 1:
-        raise SettingsError(f"draws must be a whole number from 1, not {draws!r}")
-    model, elements = make_model(case, station_power(case, plan))
+    need_case(case)
+    read_count(draws, "draws", 1)
+    read_count(seed, "seed", 0, SEEDS)
+    model, elements = plan_model(case, plan, counts_kw)
     if not len(elements.names):
         none = np.zeros(0)
         return _sampled(elements, none, none, none, 0, int(draws))
@@ -194,7 +224,13 @@ def _sampled(elements, over, steps, worst, any_: int, draws: int) -> pd.DataFram
     return frame
 
 
-def evaluate(case: Case, plan, scenarios: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def evaluate(
+    case: Case,
+    plan,
+    scenarios: pd.DataFrame,
+    seed: int = 0,
+    counts_kw: float | None = None,
+) -> pd.DataFrame:
     """What a plan does to the limits in each of many scenarios, in one call.
 
     Arguments:
@@ -206,6 +242,7 @@ def evaluate(case: Case, plan, scenarios: pd.DataFrame, seed: int = 0) -> pd.Dat
             and `error` (`none`; `random`: a draw from the boxes; `high`: highest load
             with least PV and wind; `low`: the mirror case).
         seed: of the random numbers.
+        counts_kw: as in `sample_violations`.
 
     Returns:
         The scenarios with line, line_kw (largest excess of a line; negative: what is to
@@ -214,23 +251,14 @@ def evaluate(case: Case, plan, scenarios: pd.DataFrame, seed: int = 0) -> pd.Dat
 
     Raises:
         SettingsError: a column or an error is unknown, or a value is not finite.
+        DataError: the plan does not fit the case.
     """
+    need_case(case)
+    read_count(seed, "seed", 0, SEEDS)
     table, errors = _read_scenarios(scenarios)
     with jax.enable_x64(True):
-        model, elements = make_model(case, station_power(case, plan))
-        shape = model.half.shape
-        key = jax.random.key(seed)
-        drawn = np.asarray(
-            jax.random.uniform(key, (len(table), *shape), minval=-1.0, maxval=1.0)
-        )
-        high = np.array([1.0, -1.0, -1.0])[:, None, None]
-        fixed = {"none": 0.0 * high, "high": high, "low": -high}
-        error = np.array(
-            [
-                drawn[k] if word == "random" else np.broadcast_to(fixed[word], shape)
-                for k, word in enumerate(errors)
-            ]
-        ).reshape(len(table), *shape)
+        model, elements = plan_model(case, plan, counts_kw)
+        error = _errors(errors, model.half.shape, seed)
         worst = np.zeros((len(table), 0))
         if len(elements.names):
             worst = np.asarray(_scenarios(model, table, error))
@@ -250,12 +278,33 @@ def evaluate(case: Case, plan, scenarios: pd.DataFrame, seed: int = 0) -> pd.Dat
     return found
 
 
+def _errors(words: list[str], shape: tuple, seed: int) -> np.ndarray:
+    """Errors in [-1, 1] of scenarios by the words of `error`, (scenarios, 3, u, t)."""
+    key = jax.random.key(seed)
+    drawn = np.asarray(
+        jax.random.uniform(key, (len(words), *shape), minval=-1.0, maxval=1.0)
+    )
+    high = np.array([1.0, -1.0, -1.0])[:, None, None]
+    fixed = {"none": 0.0 * high, "high": high, "low": -high}
+    rows = [
+        drawn[k] if word == "random" else np.broadcast_to(fixed[word], shape)
+        for k, word in enumerate(words)
+    ]
+    return np.array(rows).reshape(len(words), *shape)
+
+
 def _read_scenarios(scenarios: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     """The four numbers of each scenario, (scenarios, 4), and the words of `error`."""
+    if not isinstance(scenarios, pd.DataFrame):
+        kind = type(scenarios).__name__
+        raise SettingsError(f"scenarios must be a pandas DataFrame, not {kind}")
     for column in scenarios.columns:
         if column not in (*FACTORS, "error"):
             hint = nearest(column, (*FACTORS, "error"))
             raise SettingsError(f"scenarios: unknown column '{column}'; {hint}")
+    faults = column_faults("scenarios", scenarios, ())
+    if faults:
+        raise DataError(faults)
     table = np.ones((len(scenarios), len(FACTORS)))
     table[:, 0] = 0.0
     for number, name in enumerate(FACTORS):
@@ -273,9 +322,35 @@ def _read_scenarios(scenarios: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
 
 
 def station_power(case: Case, plan) -> np.ndarray:
-    """Power of the stations by step [kW] of a plan."""
-    frame = plan if isinstance(plan, pd.DataFrame) else plan.powers
-    power = power_table(case, frame)
-    if not np.isfinite(power).all():
+    """Power of the stations by step [kW] of a plan, (stations, T - 1).
+
+    Raises:
+        SettingsError: it is no plan, or has no powers.
+        DataError: it does not fit the case.
+    """
+    if isinstance(plan, pd.DataFrame):
+        return power_table(case, plan)
+    if not isinstance(plan, Operator | Aggregators):
+        kind = type(plan).__name__
+        raise SettingsError(
+            f"plan must be an Operator, Aggregators or a frame of powers, not {kind}"
+        )
+    if plan.powers["kw"].isna().any():
         raise SettingsError("the plan has no powers: its problem was not solved")
+    power = power_table(case, plan.powers)
+    steps = plan.powers["time"].nunique()
+    if steps != case.intervals:
+        rule = f"has {steps} times, and the case has {case.intervals} steps"
+        raise DataError([Fault("powers", "time", rule)], title=OTHER_CASE)
     return power
+
+
+def plan_model(case: Case, plan, counts_kw: float | None) -> tuple[Model, Elements]:
+    """The model of a plan with the accuracy given, or else that of the plan."""
+    power = station_power(case, plan)
+    if counts_kw is not None:
+        return make_model(case, power, read_positive(counts_kw, "counts_kw"))
+    own = 0.0 if isinstance(plan, pd.DataFrame) else plan.accuracy_kw
+    # A plan of little accuracy shall not hide what it breaks
+    stated = max(ACCURACY_KW, ACCURACY_SHARE * np.abs(power).max(initial=0.0))
+    return make_model(case, power, max(min(own, stated), COUNTS_KW))

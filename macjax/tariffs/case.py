@@ -25,6 +25,7 @@ from macjax.tariffs.roads import (
     read_roads,
     read_trips,
     road_faults,
+    visitors,
 )
 from macjax.tariffs.settings import Settings, changed, read_settings
 from macjax.tariffs.tables import clean_tables, read_tables, spread
@@ -36,7 +37,7 @@ class Stations(NamedTuple):
     Arguments:
         names: ids; a station is the node of the roads with that id.
         road_node, grid_node: numbers of its nodes.
-        places: N_y, infinite without a limit.
+        places: N_y, infinite without a limit or with room for all who may come.
         level_station, level_kw: station and power of each level other than 0, grid
             side [kW], shape (levels,).
         idle: whether an EV may stand at a charger without power (level 0).
@@ -54,11 +55,15 @@ class Stations(NamedTuple):
 class Case:
     """A checked case; made by `Case.read` or `Case.from_frames`, and never changed.
 
+    Arguments:
+        settings, frames: as `Case.from_frames` takes them.
+
     Attributes:
         settings: the numbers that are no tables, `Settings`.
         tables: the cleaned tables by name; not to be changed.
         roads, trips, legs, stations, grid, injections: the same as arrays.
         price: c_t [currency/kWh], shape (T,).
+        notes: columns of the tables that nothing reads, a sentence a table.
     """
 
     settings: Settings
@@ -70,10 +75,11 @@ class Case:
     grid: Grid
     injections: Injections
     price: np.ndarray
+    notes: list[str]
 
     def __init__(self, settings: Settings, frames: Mapping[str, pd.DataFrame]):
         """Check tables; for use by the class methods."""
-        tables = clean_tables(frames, settings)
+        tables, notes = clean_tables(frames, settings)
         roads = read_roads(tables["roads"], settings)
         stop(road_faults(roads, tables["road_nodes"]))
         trips, faults = read_trips(tables, roads, settings)
@@ -94,7 +100,11 @@ class Case:
         station_of[stations.road_node] = np.arange(len(stations.names))
         legs, faults = make_legs(paths, roads, trips, station_of)
         stop(faults)
-        stop(check_demand(settings, roads, trips, cast(Legs, legs), stations))
+        legs = cast(Legs, legs)
+        stop(check_demand(settings, roads, trips, legs, stations))
+        # Places for all who may come are no limit, and would only blur the numbers
+        ample = stations.places >= visitors(legs, trips, len(stations.names))
+        stations = stations._replace(places=np.where(ample, np.inf, stations.places))
         self.__dict__.update(
             settings=settings,
             tables=tables,
@@ -105,6 +115,7 @@ class Case:
             grid=tree,
             injections=injections,
             price=price,
+            notes=notes,
             _frames=dict(frames),
         )
 
@@ -122,6 +133,8 @@ class Case:
             SettingsError: the file cannot be read, or a key is wrong.
             DataError: with the faults of the tables.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise SettingsError(f"path must be that of a TOML file, not {path!r}")
         path = Path(path)
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -154,7 +167,7 @@ class Case:
         Raises:
             SettingsError, DataError: as `read`.
         """
-        settings = changed(self.settings, changes or {})
+        settings = changed(self.settings, {} if changes is None else changes)
         frames = {**self.__dict__["_frames"], **tables}
         return Case(settings, {k: v for k, v in frames.items() if v is not None})
 
@@ -180,6 +193,16 @@ class Case:
             f"{len(self.trips.names)} trips, {len(self.legs.path_names)} paths, "
             f"{self.settings.steps} instants of {self.settings.step_minutes} min)"
         )
+
+
+def need_case(case) -> None:
+    """Return None if it is a case.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    if not isinstance(case, Case):
+        raise SettingsError(f"case must be a Case, not {type(case).__name__}")
 
 
 def _read_stations(tables: dict, roads: Roads, grid: Grid, settings: Settings):

@@ -12,11 +12,15 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
+from macjax._errors import DataError, Fault, SettingsError
 from macjax.tariffs.aggregators import Aggregators
-from macjax.tariffs.batch import make_model, sample_violations, station_power
-from macjax.tariffs.case import Case
-from macjax.tariffs.operator import Operator, solve_operator
+from macjax.tariffs.batch import plan_model, sample_violations, station_power
+from macjax.tariffs.case import Case, need_case
+from macjax.tariffs.frames import OTHER_CASE
+from macjax.tariffs.operator import Operator, need_operator, solve_operator
 
+# Excess of a shared limit that counts, as a share of it
+SHARED_COUNTS = 1e-6
 KEYS = ["aggregator", "station", "time"]
 
 
@@ -31,11 +35,15 @@ class Equivalence:
         violations: plan (`operator`, `aggregators`, `deterministic`), uncertainty
             (`nominal`, `sampled`, `worst`), element, kind (`line`, `node`), share (of
             draws with a violation; 0 or 1 without draws), worst (excess, kW or p.u.).
+        shared: element, kind (`road`, `places`), steps (in which the aggregators exceed
+            what they share), worst (excess, EV). Prices do not keep these limits where
+            flows of the same cost exist; see `Aggregators.cost`.
     """
 
     max_power_difference_kw: float
     differences: pd.DataFrame
     violations: pd.DataFrame
+    shared: pd.DataFrame
 
 
 def equivalence(
@@ -45,23 +53,41 @@ def equivalence(
     *,
     draws: int = 1000,
     seed: int = 0,
+    counts_kw: float | None = None,
 ) -> Equivalence:
     """Compare the aggregators' powers with the operator's, and look at all limits.
 
     Arguments:
         case: the case.
         operator, aggregators: solved on it.
-        draws: from the boxes.
+        draws: how many from the boxes.
         seed: of the draws.
+        counts_kw: as in `sample_violations`.
 
     Raises:
         SolutionError: one of them is not solved.
+        DataError: one of them does not fit the case.
+        SettingsError: something else is given, or a number is out of range.
     """
-    operator.raise_for_status()
+    need_case(case)
+    need_operator(operator)
+    if not isinstance(aggregators, Aggregators):
+        kind = type(aggregators).__name__
+        raise SettingsError(
+            f"aggregators must be what solve_aggregators gave, not {kind}"
+        )
     aggregators.raise_for_status()
+    for plan in (operator, aggregators):
+        station_power(case, plan)
     both = operator.powers.rename(columns={"kw": "operator_kw"}).merge(
         aggregators.powers.rename(columns={"kw": "aggregator_kw"}), on=KEYS, how="outer"
     )
+    lost = both[["operator_kw", "aggregator_kw"]].isna().any(axis=1)
+    if lost.any():
+        names = tuple(both.loc[lost, KEYS[:2]].drop_duplicates().agg(" ".join, axis=1))
+        rule = "only one of both plans has powers of these"
+        lines = [Fault("powers", ", ".join(KEYS), rule, int(lost.sum()), names)]
+        raise DataError(lines, title=OTHER_CASE)
     gap = (both["operator_kw"] - both["aggregator_kw"]).abs()
     plans = {"operator": operator, "aggregators": aggregators}
     if operator.gamma is None or operator.gamma.any():
@@ -69,16 +95,30 @@ def equivalence(
         plans["deterministic"].raise_for_status()
     parts = []
     for name, plan in plans.items():
-        for word, frame in _violations(case, plan, draws, seed).items():
+        for word, frame in _violations(case, plan, draws, seed, counts_kw).items():
             parts.append(frame.assign(plan=name, uncertainty=word))
     found = pd.concat(parts, ignore_index=True)
     columns = ["plan", "uncertainty", "element", "kind", "share", "worst"]
-    return Equivalence(float(gap.max(skipna=False)), both, found[columns])
+    largest = float(gap.max(skipna=False))
+    return Equivalence(largest, both, found[columns], _shared_excess(aggregators))
 
 
-def _violations(case: Case, plan, draws: int, seed: int) -> dict[str, pd.DataFrame]:
+def _shared_excess(aggregators: Aggregators) -> pd.DataFrame:
+    """element, kind, steps, worst of what the aggregators share."""
+    frame = aggregators.shared
+    over = np.maximum(frame["ev"] - frame["limit_ev"], 0.0)
+    # Beyond what the solver leaves of limits kept
+    over = over.where(over > SHARED_COUNTS * frame["limit_ev"].clip(lower=1.0), 0.0)
+    table = frame.assign(steps=over > 0, worst=over)
+    groups = table.groupby(["element", "kind"], sort=False, as_index=False)
+    return groups.agg(steps=("steps", "sum"), worst=("worst", "max"))
+
+
+def _violations(
+    case: Case, plan, draws: int, seed: int, counts_kw: float | None
+) -> dict[str, pd.DataFrame]:
     """element, kind, share, worst under each kind of uncertainty."""
-    model, elements = make_model(case, station_power(case, plan))
+    model, elements = plan_model(case, plan, counts_kw)
     value = model.stations + np.einsum("sku,sut->kt", model.parts, model.nominal)
     excess = np.maximum(value - model.high, model.low - value)
     found = {}
@@ -93,5 +133,5 @@ def _violations(case: Case, plan, draws: int, seed: int) -> dict[str, pd.DataFra
                 "worst": np.where(broken, over, 0.0),
             }
         )
-    found["sampled"] = sample_violations(case, plan, draws, seed)
+    found["sampled"] = sample_violations(case, plan, draws, seed, counts_kw)
     return found

@@ -16,7 +16,8 @@ the weight towards the ratio of the dual and the primal distance travelled. Rows
 columns are scaled first (Ruiz, then Pock and Chambolle), which gives |K| <= 1.
 
 A step is two products with the sparse matrix and nothing else. It ends when, in the
-original units, with f and d the primal and the dual objective,
+natural units of the program (`Program.natural`), with f and d the primal and the dual
+objective,
 
     |E x - e|, (G x - g)+  <= tolerance (1 + |r|)     (largest entries)
     dual residual          <= tolerance (1 + |q|)
@@ -106,7 +107,7 @@ def solve_first_order(
     """
     began = time.perf_counter()
     with jax.enable_x64(True):
-        data = jax.tree.map(jnp.asarray, scaled(program))
+        data = jax.tree.map(jnp.asarray, scaled(program.natural()))
         state, worst = start(data), np.inf
         while int(state.total) < max_iterations and worst > tolerance:
             left = min(CHUNK, max_iterations - int(state.total))
@@ -118,8 +119,9 @@ def solve_first_order(
                 break
         # The steps of Halpern leave the bounds a little; the map does not
         last_x, last_y = _map(data, state.x, state.y, state.weight)
-        x = np.asarray(data.column_scale * last_x)
-        y = np.asarray(data.row_scale * last_y)
+        x = np.asarray(data.column_scale * last_x) * program.column_unit
+        unit = np.concatenate([program.equal_unit, program.most_unit])
+        y = np.asarray(data.row_scale * last_y) * program.money_unit / unit
     status = Status.solved if worst <= tolerance else Status.iteration_limit
     if not np.isfinite(worst):
         status = Status.stalled
@@ -252,7 +254,7 @@ def _maybe_restart(data: Data, state: State) -> State:
 
 
 def _relative_error(data: Data, x, y) -> Any:
-    """Largest of residuals and gap by their scales, in the original units."""
+    """Largest of residuals and gap by their scales, in natural units."""
     product, back = _times(data, x), _times_back(data, y)
     miss = (product - data.right) / data.row_scale
     miss = jnp.where(data.equal, jnp.abs(miss), jnp.maximum(miss, 0.0))

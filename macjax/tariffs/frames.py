@@ -3,15 +3,21 @@
 import numpy as np
 import pandas as pd
 
+from macjax._errors import DataError, Fault
 from macjax.tariffs.case import Case
+from macjax.tariffs.faults import fault
 from macjax.tariffs.limits import (
     line_weights,
     margin,
     nominal,
     voltage_weights,
 )
+from macjax.tariffs.roads import lookup
 from macjax.tariffs.solved import Solved
+from macjax.tariffs.tables import column_faults, number_instants
 from macjax.tariffs.traffic import Traffic
+
+OTHER_CASE = "the plan does not fit the case"
 
 
 def long_frame(name: str, ids, times: pd.DatetimeIndex, **values) -> pd.DataFrame:
@@ -43,21 +49,90 @@ def power_frame(case: Case, traffic: Traffic, power: np.ndarray) -> pd.DataFrame
 
 
 def power_table(case: Case, powers: pd.DataFrame) -> np.ndarray:
-    """Sum of the aggregators' powers by station and step [kW], (stations, T - 1)."""
-    table = np.zeros((len(case.stations.names), case.intervals))
-    station = pd.Index(case.stations.names).get_indexer(pd.Index(powers["station"]))
-    step = case.times.get_indexer(pd.DatetimeIndex(powers["time"]))
-    np.add.at(table, (station, step), powers["kw"].to_numpy(np.float64))
+    """Sum of the aggregators' powers by station and step [kW], (stations, T - 1).
+
+    Arguments:
+        case: the case.
+        powers: station, time, kw; steps without a row have no power.
+
+    Raises:
+        DataError: a column is missing, or a station, time or power is wrong.
+    """
+    names, times = case.stations.names, case.times[:-1]
+    table = np.zeros((len(names), case.intervals))
+    axis = "station", names
+    row, step, kw = _read_long(case, powers, "powers", axis, "kw", times)
+    np.add.at(table, (row, step), kw)
     return table
+
+
+def read_table(
+    case: Case, frame: pd.DataFrame, table: str, axis: tuple, value: str, times=None
+) -> np.ndarray:
+    """Values of a frame of a plan by element and time, (elements, times).
+
+    Arguments:
+        case: the case.
+        frame: a row for each element and time.
+        table: name of the frame in messages.
+        axis: column of the elements, and their names.
+        value: column of the values.
+        times: None for those of the T - 1 steps.
+
+    Raises:
+        DataError: rows are missing, come twice, or belong to nothing of the case, such
+            as those of the plan of another case.
+    """
+    times = case.times[:-1] if times is None else times
+    row, step, found = _read_long(case, frame, table, axis, value, times)
+    cells = np.full((len(axis[1]), len(times)), np.nan)
+    cells[row, step] = found
+    if len(row) != cells.size or np.isnan(cells).any():
+        rule = (
+            f"must have one row for each of {len(axis[1])} elements and {len(times)} "
+            f"times of the case; it has {len(row)}"
+        )
+        raise DataError([Fault(table, f"{axis[0]}, time", rule)], title=OTHER_CASE)
+    return cells
+
+
+def _read_long(case: Case, frame, table: str, axis: tuple, value: str, times):
+    """Number of element and time of each row, and its value."""
+    if not isinstance(frame, pd.DataFrame):
+        rule = f"must be a pandas DataFrame, not {type(frame).__name__}"
+        raise DataError([Fault(table, "table", rule)])
+    column, names = axis
+    faults = column_faults(table, frame, (column, "time", value))
+    if faults:
+        raise DataError(faults)
+    given = frame[column].to_numpy(object)
+    row = lookup(given, names)
+    if (row < 0).any():
+        rule = f"no {column} of the case"
+        faults.append(fault(table, column, rule, pd.unique(given[row < 0])))
+    series = frame["time"].reset_index(drop=True)
+    step, wrong = number_instants(series, times, case.settings.timezone)
+    for rule, rows in wrong:
+        lost = pd.unique(series[rows].astype(str))
+        faults.append(Fault(table, "time", rule, int(rows.sum()), tuple(lost)))
+    numbers = pd.to_numeric(frame[value], errors="coerce").to_numpy(np.float64)
+    bad = ~np.isfinite(numbers)
+    if bad.any():
+        lost = tuple(frame[value][bad].astype(str))
+        rule = "must be finite numbers"
+        faults.append(Fault(table, value, rule, int(bad.sum()), lost))
+    if faults:
+        raise DataError(faults, title=OTHER_CASE)
+    return row, step, numbers
 
 
 def operator_frames(case: Case, traffic: Traffic, solved: Solved, gamma) -> dict:
     """The frames of an `Operator` but the tariffs, by name."""
     power = solved.values("power")
-    powers = power_frame(case, traffic, power)
-    total = power_table(case, powers)
+    total = np.zeros((len(case.stations.names), case.intervals))
+    np.add.at(total, traffic.pair_station, power[:, :-1])
     return {
-        "powers": powers,
+        "powers": power_frame(case, traffic, power),
         "lines": line_frame(case, total, gamma),
         "voltages": voltage_frame(case, total, gamma),
         "tolls": toll_frame(case, traffic, solved),
@@ -136,6 +211,28 @@ def toll_frame(case: Case, traffic: Traffic, solved: Solved) -> pd.DataFrame:
     ):
         toll = solved.duals(block)[chosen]
         frame = long_frame("element", names[chosen], case.times, toll=toll)
+        frame.insert(1, "kind", kind)
+        parts.append(frame)
+    return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+
+
+def shared_frame(case: Case, traffic: Traffic, solved: Solved) -> pd.DataFrame:
+    """element, kind, time, ev: EVs of a plan where aggregators share a limit.
+
+    Those out of a road in a step, or in the pool of a station after an instant.
+    """
+    road = np.zeros((len(case.roads.capacity), case.settings.steps))
+    limit = case.roads.limit[traffic.legs.arc]
+    np.add.at(road, limit, solved.values("out").sum(axis=0))
+    place = np.zeros((len(case.stations.names), case.settings.steps))
+    at = traffic.legs.station[traffic.visits]
+    np.add.at(place, at, solved.values("pool").sum(axis=0))
+    parts = []
+    for kind, names, ev, chosen in (
+        ("road", case.roads.limit_names, road, shared_limits(case)),
+        ("places", case.stations.names, place, shared_places(case)),
+    ):
+        frame = long_frame("element", names[chosen], case.times, ev=ev[chosen])
         frame.insert(1, "kind", kind)
         parts.append(frame)
     return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)

@@ -197,7 +197,8 @@ def _ancestors(parent, line_of, substation: int, lines: int):
         columns.append(node)
         here = parent[here]
         node, here = node[here != substation], here[here != substation]
-    rows, columns = np.concatenate(rows), np.concatenate(columns)
+    none = [np.zeros(0, np.int64)]  # of a grid that is its substation alone
+    rows, columns = np.concatenate(rows or none), np.concatenate(columns or none)
     shape = (lines, len(parent))
     return require("scipy.sparse").csr_matrix(
         (np.ones(len(rows)), (rows, columns)), shape=shape

@@ -28,9 +28,11 @@ from macjax.tariffs.case import Case
 from macjax.tariffs.faults import fault
 from macjax.tariffs.grid import SIGNS
 from macjax.tariffs.program import Draft
-from macjax.tariffs.roads import lookup
+from macjax.tariffs.roads import lookup, visitors
 from macjax.tariffs.settings import PARAMETERS
 
+# Share of the numbers of a limit that rounding may make of their sum.
+ROUNDING = 1e-12
 # Names of the blocks of rows: sign of the power of stations in each.
 LINE_BLOCKS = {"line+": 1.0, "line-": -1.0}
 VOLTAGE_BLOCKS = {"voltage-": 1.0, "voltage+": -1.0}
@@ -147,21 +149,15 @@ def put_limits(draft: Draft, case: Case, traffic, gamma: np.ndarray) -> None:
     flows, sags = _tree(draft, case, traffic, len(nodes.rows) > 0)
     limit = grid.limit_kw[lines.rows]
     rights = {"line+": limit, "line-": limit}
-    _put(draft, case, traffic, gamma, lines, (LINE_BLOCKS, rights, flows, 1.0), faults)
+    family = LINE_BLOCKS, rights, flows, 1.0, draft.kw
+    _put(draft, case, traffic, gamma, lines, family, faults)
     rights = {
         "voltage-": sub - grid.min_pu[nodes.rows],
         "voltage+": grid.max_pu[nodes.rows] - sub,
     }
     scale = 1000.0 * case.settings.grid.nominal_kv**2
-    _put(
-        draft,
-        case,
-        traffic,
-        gamma,
-        nodes,
-        (VOLTAGE_BLOCKS, rights, sags, scale),
-        faults,
-    )
+    family = VOLTAGE_BLOCKS, rights, sags, scale, _sag_unit(draft, case)
+    _put(draft, case, traffic, gamma, nodes, family, faults)
     if faults:
         raise DataError(faults, title="limits that cannot hold")
 
@@ -182,13 +178,13 @@ def _tree(
     if not len(carrying):
         return flow, sag
     always = np.ones((len(carrying), shape[1]), bool)
-    flow[carrying] = draft.column("flow", always, free=True)
+    flow[carrying] = draft.column("flow", always, draft.kw, free=True)
     line_of = np.full(len(grid.nodes), -1)
     line_of[grid.child] = np.arange(len(grid.lines))
     child = grid.child[carrying]
     before = line_of[grid.parent[child]]
     inner = np.flatnonzero(before >= 0)
-    rows = draft.row("equal", "flow", np.zeros(always.shape))
+    rows = draft.row("equal", "flow", np.zeros(always.shape), draft.kw)
     number = np.full(len(grid.lines), -1)
     number[carrying] = np.arange(len(carrying))
     draft.equal.put(rows, flow[carrying], 1.0)
@@ -198,13 +194,28 @@ def _tree(
     draft.equal.put(rows[number[line_of[at[own]]]], power, -1.0)
     if not with_sags:
         return flow, sag
-    sag[child] = draft.column("sag", always, free=True)
     ohm = case.tables["lines"]["r_ohm"].to_numpy(np.float64)[carrying, None]
-    rows = draft.row("equal", "sag", np.zeros(always.shape))
+    unit = _sag_unit(draft, case)
+    sag[child] = draft.column("sag", always, unit, free=True)
+    rows = draft.row("equal", "sag", np.zeros(always.shape), unit)
     draft.equal.put(rows, sag[child], 1.0)
     draft.equal.put(rows[inner], sag[grid.parent[child[inner]]], -1.0)
     draft.equal.put(rows, flow[carrying], -ohm)
     return flow, _inherited(sag, grid)
+
+
+def _sag_unit(draft: Draft, case: Case) -> float:
+    """What sags are large in [kW ohm]."""
+    return draft.kw * (float(case.tables["lines"]["r_ohm"].max()) or 1.0)
+
+
+def _possible(case: Case, traffic) -> np.ndarray:
+    """Largest power of each station if all EVs that can come charge at once [kW]."""
+    stations = case.stations
+    ev = visitors(traffic.legs, case.trips, len(stations.names))
+    level = np.zeros(len(ev))
+    np.maximum.at(level, stations.level_station, np.abs(stations.level_kw))
+    return ev * level
 
 
 def _inherited(sag: np.ndarray, grid) -> np.ndarray:
@@ -220,20 +231,28 @@ def _inherited(sag: np.ndarray, grid) -> np.ndarray:
 
 
 def _put(draft: Draft, case: Case, traffic, gamma, weights, family, faults) -> None:
-    """Rows of both signs of one family of limits; `scale` multiplies their units."""
-    blocks, rights, columns, scale = family
+    """Rows of both signs of one family of limits; `scale` multiplies their units.
+
+    Limits beyond what all EVs together can cause never bind and stay out: a limit that
+    stands for none would blur the numbers of the others.
+    """
+    blocks, rights, columns, scale, unit = family
     base, spare = nominal(case, weights), margin(case, weights, gamma)
     column = columns[weights.rows]
     served = weights.stations[:, traffic.pair_station] > 0
     served = served @ draft.may_be_used("power")[:, :-1]
+    reach = (weights.stations @ _possible(case, traffic))[:, None]
     for block, sign in blocks.items():
         right = rights[block][:, None] - spare - sign * base
+        # Loads that sum up to the limit, as 0.1 + 0.2 to 0.3, keep it
+        size = np.abs(rights[block][:, None]) + spare + np.abs(base)
+        right = np.where(np.abs(right) <= ROUNDING * size, 0.0, right)
         broken = ~served & (right < 0)
         if broken.any():
             faults.append(_broken(case, weights, block, right, broken))
-        open_ = served & ~np.isnan(right)
+        open_ = served & (right < reach)
         right = np.where(open_, scale * right, np.inf)
-        rows = draft.row("most", block, right)
+        rows = draft.row("most", block, right, unit)
         draft.most.put(rows[open_], column[open_], sign)
 
 

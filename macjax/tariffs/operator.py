@@ -32,8 +32,7 @@ import pandas as pd
 from macjax._errors import SettingsError, SolutionError, nearest
 from macjax._status import Status
 from macjax.tariffs import first_order
-from macjax.tariffs.case import Case
-from macjax.tariffs.direct import TOLERANCE, solve_direct
+from macjax.tariffs.case import Case, need_case
 from macjax.tariffs.first_order import MAX_ITERATIONS, solve_first_order
 from macjax.tariffs.frames import long_frame, operator_frames
 from macjax.tariffs.limits import (
@@ -42,7 +41,9 @@ from macjax.tariffs.limits import (
     read_gamma,
     voltage_weights,
 )
-from macjax.tariffs.solved import Solved, finish
+from macjax.tariffs.program import Draft
+from macjax.tariffs.settings import read_count, read_positive
+from macjax.tariffs.solved import Solved, finish, solve_accurately
 from macjax.tariffs.traffic import Traffic, draft_traffic
 
 METHODS = ("direct", "first_order")
@@ -74,8 +75,9 @@ class Operator:
             in the pool), time, toll [currency]; of what several aggregators share.
         stations: station, time, waiting, charging [EV].
         queues: arc, time, queue, out [EV].
-        residuals: largest deviations, recomputed in original units, by `solved`.
-        iterations: of the solver.
+        residuals: largest deviations [kW, kWh, ...], recomputed in original units, by
+            `solved`. `power_error` is a bound on the error of every power [kW].
+        iterations: how many the solver did.
         seconds: of building (`build`), solving (`solve`) and all (`total`).
     """
 
@@ -94,6 +96,15 @@ class Operator:
     seconds: Mapping[str, float]
 
     @property
+    def accuracy_kw(self) -> float:
+        """Bound on the error of every power [kW].
+
+        At most 0.05 kW, or 5e-5 of the largest power where that is more, in a plan that
+        the direct method calls solved.
+        """
+        return self.residuals["power_error"]
+
+    @property
     def message(self) -> str:
         """What happened, and what to do."""
         return MESSAGES[self.status]
@@ -106,6 +117,19 @@ class Operator:
         """
         if self.status != Status.solved:
             raise SolutionError(f"{self.status}: {self.message}")
+
+
+def need_operator(operator) -> None:
+    """Return None if it is an operator's plan and solved.
+
+    Raises:
+        SettingsError: it is something else.
+        SolutionError: it is not solved.
+    """
+    if not isinstance(operator, Operator):
+        kind = type(operator).__name__
+        raise SettingsError(f"operator must be what solve_operator gave, not {kind}")
+    operator.raise_for_status()
 
 
 def solve_operator(
@@ -131,50 +155,61 @@ def solve_operator(
             powers at a station; its tariffs do not decentralise the plan.
         method: `direct` (Clarabel), or `first_order` (JAX) for networks too large for
             a factorisation; it is less accurate, and so are its tariffs.
-        tolerance: of the method; None is 1e-9 of Clarabel's scaling, or 1e-6 relative.
-        max_iterations: of the first-order method.
+        tolerance: of the method; None is the tightest that Clarabel reaches, or 1e-6
+            relative. A looser one may end `stalled`: see `accuracy_kw`.
+        max_iterations: most of the first-order method.
         progress: of the first-order method, called with (iterations, largest relative
             residual) now and then.
 
     Returns:
-        An `Operator`, whatever its status. Raises DataError where loads and PV alone
-        break a limit, SettingsError for a gamma out of range or an unknown method.
+        An `Operator`, whatever its status.
+
+    Raises:
+        DataError: loads and PV alone break a limit.
+        SettingsError: gamma, a tolerance or a count is out of range, or the method
+            unknown.
     """
-    if not isinstance(case, Case):
-        raise SettingsError(f"case must be a Case, not {type(case).__name__}")
+    need_case(case)
     if method not in METHODS:
         raise SettingsError(f"unknown method {method!r}; {nearest(method, METHODS)}")
+    if tolerance is not None:
+        read_positive(tolerance, "tolerance", 1.0)
+    read_count(max_iterations, "max_iterations", 1)
     began = time.perf_counter()
     wanted = read_gamma(case, gamma) if limits else None
-    draft, traffic = draft_traffic(case)
-    hours = case.settings.step_hours
-    draft.cost(draft.columns["power"], hours * case.price)
-    if coupled:
-        _couple(draft, case, traffic)
-    if wanted is not None:
-        put_limits(draft, case, traffic, wanted)
-    program = draft.program()
-    built = time.perf_counter() - began
+    draft, traffic = _drafted(case, wanted, coupled)
     if method == "direct":
-        point = solve_direct(program, TOLERANCE if tolerance is None else tolerance)
-        solved = finish(draft, program, point)
+        solved = solve_accurately(draft, tolerance)
     else:
-        bound = first_order.TOLERANCE if tolerance is None else tolerance
+        program, bound = draft.program(), tolerance or first_order.TOLERANCE
         point = solve_first_order(program, bound, max_iterations, progress)
-        solved = finish(draft, program, point, bound)
+        solved = finish(draft, program, point, bound, np.inf)
+    ended = time.perf_counter()
     made = _made(case, traffic, solved, wanted)
-    seconds = {"build": built, "solve": point.seconds}
+    solving = solved.point.seconds
+    seconds = {"build": ended - began - solving, "solve": solving}
     seconds["total"] = time.perf_counter() - began
     return dataclasses.replace(made, seconds=seconds)
 
 
-def _couple(draft, case: Case, traffic: Traffic) -> None:
+def _drafted(case: Case, gamma, coupled: bool) -> tuple[Draft, Traffic]:
+    """The operator's problem with the limits that gamma asks for, without if None."""
+    draft, traffic = draft_traffic(case)
+    draft.cost(draft.columns["power"], case.settings.step_hours * case.price)
+    if coupled:
+        _couple(draft, case, traffic)
+    if gamma is not None:
+        put_limits(draft, case, traffic, gamma)
+    return draft, traffic
+
+
+def _couple(draft: Draft, case: Case, traffic: Traffic) -> None:
     """beta on the sum of the powers at a station in place of each of them."""
     stations, number = np.unique(traffic.pair_station, return_inverse=True)
     used = draft.may_be_used("power")
     shape = (len(stations), used.shape[1])
-    columns = draft.column("total", np.ones(shape, bool), free=True)
-    rows = draft.row("equal", "total", np.zeros(shape))
+    columns = draft.column("total", np.ones(shape, bool), draft.kw, free=True)
+    rows = draft.row("equal", "total", np.zeros(shape), draft.kw)
     draft.equal.put(rows, columns, 1.0)
     draft.equal.put(rows[number], draft.columns["power"], -1.0)
     beta = case.settings.costs.power_squared * case.settings.step_hours

@@ -55,7 +55,7 @@ def grid_from_pandapower(
             `simbench:CODE` with the extra `pandapower`.
         nominal_kv: V_0; None takes the one that most lines have.
         power_factor: of the loads, and active over apparent power of the ratings.
-        loading: planning limit, of the rating.
+        loading: planning limit, as a share of the rating.
         base_day: day of the profiles, as in `macjax.importers.pandapower`.
 
     Raises:

@@ -15,8 +15,9 @@ import pandas as pd
 
 from macjax._errors import SettingsError
 from macjax.scenario import Scenario
-from macjax.tariffs.case import Case
-from macjax.tariffs.operator import Operator
+from macjax.tariffs.case import Case, need_case
+from macjax.tariffs.frames import read_table
+from macjax.tariffs.operator import Operator, need_operator
 
 MATCHES = ("time", "hour")
 
@@ -45,17 +46,26 @@ def posted_prices(
 
     Raises:
         SolutionError: the operator has no solution.
+        DataError: it is that of a case with other stations or times.
         SettingsError: a feeder or station is unknown or not named, or the slots do not
             fit the horizon of the case.
     """
-    operator.raise_for_status()
+    need_case(case)
+    need_operator(operator)
+    if not isinstance(scenario, Scenario):
+        kind = type(scenario).__name__
+        raise SettingsError(f"scenario must be a macjax.Scenario, not {kind}")
+    if not isinstance(stations, Mapping):
+        rule = "stations must map each feeder_id to a station or None"
+        raise SettingsError(f"{rule}, not {stations!r}")
     if match not in MATCHES:
         raise SettingsError(f"match must be 'time' or 'hour', not {match!r}")
     ids = scenario.feeders["feeder_id"].tolist()
     row = _stations(case, ids, stations)
     tariff = np.zeros((len(case.stations.names) + 1, case.settings.steps))
-    table = operator.tariffs["tariff"].to_numpy(np.float64)
-    tariff[:-1, :-1] = table.reshape(-1, case.intervals)
+    tariff[:-1, :-1] = read_table(
+        case, operator.tariffs, "tariffs", ("station", case.stations.names), "tariff"
+    )
     starts = scenario.slot_starts
     weights = _by_time(case, starts) if match == "time" else _by_hour(case, starts)
     local = starts.tz_convert(scenario.timezone)

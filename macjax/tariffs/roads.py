@@ -27,7 +27,7 @@ class Roads(NamedTuple):
 
     Arguments:
         nodes: ids of the nodes.
-        names: of the arcs, `from-to`.
+        names: of the arcs, `from-to`, with quotes where two would be the same.
         tail, head: numbers of the nodes.
         steps: free-flow time t0 [steps].
         consumption: [SOC an EV].
@@ -110,14 +110,14 @@ def read_roads(roads: pd.DataFrame, settings: Settings) -> Roads:
     rows = np.concatenate([rows, rows[two_way]])
     codes, nodes = pd.factorize(np.concatenate([tails, heads]))
     tail, head = codes[: len(tails)], codes[len(tails) :]
-    names = tails.astype(str) + "-" + heads.astype(str)
+    names = _arc_names(tails.astype(str), heads.astype(str))
     steps = roads["steps"].to_numpy(np.int64)[rows]
     given = roads["consumption"].to_numpy(np.float64)[rows]
     usual = settings.fleet.consumption_per_step * steps
     shared = settings.transport.directions_share_capacity
     return Roads(
         nodes=np.asarray(nodes, object),
-        names=names.astype(object),
+        names=names,
         tail=tail,
         head=head,
         steps=steps,
@@ -128,6 +128,15 @@ def read_roads(roads: pd.DataFrame, settings: Settings) -> Roads:
             rows[: len(roads)] if shared else rows
         ],
     )
+
+
+def _arc_names(tails: np.ndarray, heads: np.ndarray) -> np.ndarray:
+    """`from-to`; all ids in quotes where two would be alike (A-B to F, A to B-F)."""
+    names = pd.Series(tails + "-" + heads)
+    ends = pd.DataFrame({"tail": tails, "head": heads})
+    if names[~ends.duplicated()].duplicated().any():
+        names = pd.Series([f"{a!r}-{b!r}" for a, b in zip(tails, heads, strict=True)])
+    return names.to_numpy(object)
 
 
 def road_faults(roads: Roads, table: pd.DataFrame) -> list[Fault]:
@@ -321,3 +330,27 @@ def make_legs(
     np.add.at(total, path, steps)
     station = np.where(first, -1, station_of[tail])
     return Legs(names, path_trip, path, arc, station, before, total[path] - before), []
+
+
+def visitors(legs: Legs, trips: Trips, stations: int) -> np.ndarray:
+    """EVs of the trips that have a path through each station, shape (stations,)."""
+    at = np.flatnonzero(legs.station >= 0)
+    return _users(legs, trips, at, legs.station[at], stations)
+
+
+def users(legs: Legs, trips: Trips, limit: np.ndarray, limits: int) -> np.ndarray:
+    """EVs of the trips that have a path through each capacity, shape (limits,).
+
+    Arguments:
+        legs, trips: of the case.
+        limit: number of the capacity of each leg.
+        limits: how many capacities there are.
+    """
+    return _users(legs, trips, np.arange(len(limit)), limit, limits)
+
+
+def _users(legs: Legs, trips: Trips, leg, element, count: int) -> np.ndarray:
+    pairs = np.stack([element, legs.path_trip[legs.path[leg]]])
+    element, trip = np.unique(pairs, axis=1)
+    ev = trips.departures.sum(axis=1)[trip]
+    return np.bincount(element, weights=ev, minlength=count)

@@ -12,6 +12,7 @@ the nearest one. Reading a file runs no code.
 
 import dataclasses
 import math
+import numbers
 import zoneinfo
 from collections.abc import Mapping
 
@@ -21,6 +22,8 @@ from macjax._errors import SettingsError
 from macjax._sections import nested, read_section
 
 PARAMETERS = ("load", "pv", "wind")
+# Instants of the longest horizon, and steps of the longest road
+MAX_STEPS = 100_000
 
 
 def _number(default, low: float, high: float = math.inf, above: bool = False):
@@ -148,7 +151,7 @@ class Settings:
     start: str = ""
     timezone: str = "UTC"
     step_minutes: int = _number(60, 1, 1440)
-    steps: int = _number(0, 2, 100_000)
+    steps: int = _number(0, 2, MAX_STEPS)
     currency: str = "USD"
     fleet: Fleet = Fleet()
     costs: Costs = Costs()
@@ -178,6 +181,8 @@ def read_settings(table: Mapping, owner: str) -> Settings:
     Raises:
         SettingsError: an unknown key, or a value of the wrong kind or out of range.
     """
+    if not isinstance(table, Mapping):
+        raise SettingsError(f"{owner}: must be values by key, not {table!r}")
     found = read_section(Settings(), table, owner, ": ")
     _check(found, owner)
     return found
@@ -189,6 +194,8 @@ def changed(settings: Settings, changes: Mapping) -> Settings:
     Raises:
         SettingsError: as `read_settings`.
     """
+    if not isinstance(changes, Mapping):
+        raise SettingsError(f"changes must be values by key, not {changes!r}")
     found = read_section(settings, nested(changes), "case", ": ")
     _check(found, "case")
     return found
@@ -247,9 +254,40 @@ def _check(settings: Settings, owner: str) -> None:
                 f"{getattr(fleet, key):g}"
             )
     levels = fleet.levels_kw
-    if not any(levels) or not all(map(math.isfinite, levels)):
+    if not all(map(math.isfinite, levels)):
+        raise SettingsError(
+            f"{owner}: fleet: levels_kw must hold finite numbers, not {list(levels)}"
+        )
+    if not any(levels):
         raise SettingsError(
             f"{owner}: fleet: levels_kw must hold a level other than 0, e.g. [7, 0]"
         )
     if len(set(levels)) < len(levels):
         raise SettingsError(f"{owner}: fleet: levels_kw must not hold a level twice")
+
+
+def read_count(value, name: str, low: int, high: float = math.inf) -> int:
+    """A whole number within bounds.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or not low <= int(value) <= high:
+        most = f" and at most {high:g}" if high < math.inf else ""
+        rule = f"must be a whole number of at least {low}{most}"
+        raise SettingsError(f"{name} {rule}, not {value!r}")
+    return int(value)
+
+
+def read_positive(value, name: str, high: float = math.inf) -> float:
+    """A finite number above 0 and below `high`.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not 0 < float(value) < high:
+        most = f" and below {high:g}" if high < math.inf else " and finite"
+        raise SettingsError(f"{name} must be a number above 0{most}, not {value!r}")
+    return float(value)

@@ -117,7 +117,8 @@ def search(
         case: the case.
         over: values by key of the case, `{"fleet.soc_arrival": [0.2, 0.3]}`; the key
             `uncertainty` sets load, PV and wind alike.
-        costs: published deterministic (gamma = 0) and robust (gamma = 1) cost.
+        costs: published deterministic (gamma = 0) and robust (gamma = 1) cost
+            [currency].
         tariffs: published ones: station, hour, deterministic, robust [currency/kWh].
         progress: called with a line of text after every run.
     """

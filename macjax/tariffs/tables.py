@@ -11,7 +11,8 @@ columns
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ import numpy as np
 import pandas as pd
 
 from macjax._errors import DataError, Fault, nearest
-from macjax.tariffs.settings import Settings
+from macjax.scenario.times import parse_instants
+from macjax.tariffs.settings import MAX_STEPS, Settings
 
 WHEN = ("step", "hour", "time")
 
@@ -31,8 +33,8 @@ class Column(NamedTuple):
         name: the unit is its ending.
         kind: `id`, `number`, `whole` or `flag`.
         required: the column must be there.
-        null: single values may be missing and stay so.
-        default: value where the column or a value is missing.
+        null: single values may be missing; they take the default, or stay so.
+        default: value where the column is missing.
         low, high: least and largest value accepted.
         above: `low` itself is not accepted.
     """
@@ -77,15 +79,17 @@ _POSITION = (
     Column("x", required=False, null=True),
     Column("y", required=False, null=True),
 )
+# Whole numbers that a float holds exactly
+_POSITION_ON_PATH = Column("position", "whole", low=-(2.0**53), high=2.0**53)
 TABLES = {
     "roads": Table(
         (
             _id("from_node"),
             _id("to_node"),
             Column("capacity_ev", low=0, above=True),
-            Column("steps", "whole", low=0),
+            Column("steps", "whole", low=0, high=MAX_STEPS),
             Column("consumption", required=False, null=True, low=0, high=1),
-            Column("one_way", "flag", required=False, default=False),
+            Column("one_way", "flag", required=False, null=True, default=False),
         ),
         ("from_node", "to_node"),
     ),
@@ -111,7 +115,7 @@ TABLES = {
     ),
     "departures": Table((_id("trip_id"), Column("ev", low=0)), ("trip_id", "when")),
     "paths": Table(
-        (_id("path_id"), _id("trip_id"), Column("position", "whole"), _id("node")),
+        (_id("path_id"), _id("trip_id"), _POSITION_ON_PATH, _id("node")),
         ("path_id", "position"),
         False,
     ),
@@ -133,7 +137,7 @@ TABLES = {
             Column("min_pu", required=False, null=True, low=0, high=2),
             Column("max_pu", required=False, null=True, low=0, high=2),
             # Of the load; lagging, so that it draws reactive power
-            Column("power_factor", required=False, default=1.0, low=0, above=True),
+            Column("power_factor", "number", False, True, 1.0, low=0, above=True),
             _share("gamma_load"),
             _share("gamma_pv"),
             _share("gamma_wind"),
@@ -193,8 +197,10 @@ def _read(path: Path, table: Table) -> pd.DataFrame:
 
 def clean_tables(
     frames: Mapping[str, pd.DataFrame], settings: Settings
-) -> dict[str, pd.DataFrame]:
-    """The tables with the columns of `TABLES` in their types, rows as given.
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """The tables and notes on columns that nothing reads.
+
+    The tables come with the columns of `TABLES` in their types, rows as given.
 
     Absent optional columns hold their defaults, absent optional tables have no rows.
     The column of `WHEN` becomes the column `cell`, number of an instant or, of a table
@@ -203,7 +209,7 @@ def clean_tables(
     Raises:
         DataError: with all faults of all tables.
     """
-    faults, cleaned = [], {}
+    faults, cleaned, notes = [], {}, []
     for name in frames:
         if name not in TABLES:
             faults.append(Fault(name, "table", f"is none; {nearest(name, TABLES)}"))
@@ -215,9 +221,69 @@ def clean_tables(
             faults.append(Fault(name, "table", "must be a pandas DataFrame"))
         else:
             cleaned[name] = _clean(name, table, frame, settings, faults)
+            if frame is not None:
+                found, note = _extra(name, table, list(map(str, frame.columns)))
+                faults += found
+                notes += note
     if faults:
         raise DataError(faults)
-    return cleaned
+    return cleaned, notes
+
+
+def _extra(name: str, table: Table, given: list[str]) -> tuple[list[Fault], list[str]]:
+    """Faults of columns in another spelling, and a note on others beyond the table.
+
+    A column is in another spelling where it has the letters, or nearly those, of an
+    optional one that is not there, which nobody would miss.
+    """
+    known = [column.name for column in table.columns]
+    usable = [*known, *(WHEN if "when" in table.keys else ())]
+    optional = [column.name for column in table.columns if not column.required]
+    absent = [column for column in optional if column not in given]
+    spelt = {_letters(column): column for column in absent}
+    faults, strange = [], []
+    for column in given:
+        if column in usable:
+            continue
+        close = get_close_matches(column.lower(), absent, n=1, cutoff=0.8)
+        meant = spelt.get(_letters(column)) or (close[0] if close else None)
+        if meant:
+            rule = f"is no column of {name}, '{meant}' is: rename it or leave it out"
+            faults.append(Fault(name, column, rule))
+        else:
+            strange.append(column)
+    notes = [f"{name}: columns not used: {', '.join(strange)}"] if strange else []
+    return faults, notes
+
+
+def _letters(column: str) -> str:
+    """The letters of a name, whatever its case, underscores and order of words."""
+    return "".join(sorted(letter for letter in column.lower() if letter.isalnum()))
+
+
+def column_faults(name: str, frame: pd.DataFrame, needed: Iterable[str]) -> list[Fault]:
+    """Faults of columns that are missing or come more than once.
+
+    Arguments:
+        name: of the table.
+        frame: the table.
+        needed: columns that must be there.
+    """
+    given = [str(column) for column in frame.columns]
+    needed = list(needed)
+    faults = []
+    for column in dict.fromkeys(c for c in given if given.count(c) > 1):
+        rule = "comes more than once; give each column its own name"
+        faults.append(Fault(name, column, rule))
+    free = [column for column in given if column not in needed]
+    for column in needed:
+        if column not in given:
+            close = get_close_matches(column, free, n=1, cutoff=0.5)
+            there = f"it has {', '.join(given[:12]) or 'none'}"
+            advice = f"the nearest there is '{close[0]}'" if close else there
+            rule = f"the column is missing; {advice}"
+            faults.append(Fault(name, column, rule))
+    return faults
 
 
 def _clean(name: str, table: Table, frame, settings, faults: list) -> pd.DataFrame:
@@ -227,13 +293,13 @@ def _clean(name: str, table: Table, frame, settings, faults: list) -> pd.DataFra
         return empty.assign(cell=np.zeros(0, np.int64))
     before = len(faults)
     columns = {}
+    needed = [column.name for column in table.columns if column.required]
+    faults += column_faults(name, frame, needed)
+    frame = frame.loc[:, ~frame.columns.astype(str).duplicated(keep=False)]
     for column in table.columns:
         if column.name in frame.columns:
             given = frame[column.name].reset_index(drop=True)
             columns[column.name] = _values(name, column, given, frame, faults)
-        elif column.required:
-            rule = f"the column is missing; {nearest(column.name, map(str, frame))}"
-            faults.append(Fault(name, column.name, rule))
         else:
             default = np.nan if column.default is None else column.default
             columns[column.name] = np.full(len(frame), default)
@@ -260,8 +326,10 @@ def _fault(name: str, column: str, rule: str, rows: np.ndarray, frame) -> Fault:
 def _values(name: str, column: Column, given: pd.Series, frame, faults: list):
     """The values of a column in its type, faults added to the list."""
     missing = given.isna().to_numpy()
-    if column.default is None and not column.null and missing.any():
+    if not column.null and missing.any():
         rule = "must not be missing"
+        if not column.required:
+            rule += f"; without the column it is {column.default:g} in all rows"
         faults.append(_fault(name, column.name, rule, missing, frame))
     if column.kind == "id":
         return given.astype(str).where(~missing).to_numpy(object)
@@ -279,19 +347,20 @@ def _values(name: str, column: Column, given: pd.Series, frame, faults: list):
         wrong |= ~missing & (numbers != np.floor(numbers))
         rule = "must be a whole number"
     if wrong.any():
+        rule += f"; found {given[wrong].iloc[0]}"
         faults.append(_fault(name, column.name, rule, wrong, frame))
     low = numbers <= column.low if column.above else numbers < column.low
     outside = (low | (numbers > column.high)) & ~missing & ~wrong
     if outside.any():
         least = f"above {column.low:g}" if column.above else f"at least {column.low:g}"
-        most = f" and at most {column.high:g}" if column.high < math.inf else ""
         example = numbers[np.argmax(outside)]
+        most = f" and at most {column.high:g}" if example > column.high else ""
         rule = f"must be {least}{most}; found {example:g}"
         faults.append(_fault(name, column.name, rule, outside, frame))
     if column.default is not None:
         numbers = np.where(missing, float(column.default), numbers)  # type: ignore
     if column.kind == "whole":
-        return np.where(missing | wrong, -1, numbers).astype(np.int64)
+        return np.where(missing | wrong | outside, -1, numbers).astype(np.int64)
     return numbers
 
 
@@ -314,21 +383,38 @@ def _cells(name: str, frame, settings: Settings, faults: list):
 
 def _instants(name: str, frame, settings: Settings, faults: list) -> np.ndarray:
     """Number of the instant of each timestamp."""
-    times = settings.times().tz_convert("UTC")
+    given = frame["time"].reset_index(drop=True)
+    cell, wrong = number_instants(given, settings.times(), settings.timezone)
+    for rule, rows in wrong:
+        faults.append(_fault(name, "time", rule, rows, frame))
+    return cell
+
+
+def number_instants(
+    given: pd.Series, times: pd.DatetimeIndex, zone: str
+) -> tuple[np.ndarray, list[tuple[str, np.ndarray]]]:
+    """Number of each timestamp among instants, and pairs (rule, rows) of wrong ones.
+
+    Arguments:
+        given: timestamps with an offset, as such or as text.
+        times: the instants accepted.
+        zone: explains local times in the rules.
+    """
     try:
-        found = pd.to_datetime(frame["time"])
-        if getattr(found.dt, "tz", None) is None:
-            raise ValueError("has no UTC offset")
-        found = pd.DatetimeIndex(found.dt.tz_convert("UTC"))
-    except (ValueError, TypeError, AttributeError) as error:
-        rule = f"must be timestamps with one offset: {error}"
-        faults.append(Fault(name, "time", rule))
-        return np.zeros(len(frame), np.int64)
-    cell = times.as_unit("us").get_indexer(found.as_unit("us"))
-    if (cell < 0).any():
+        found = parse_instants(given, zone)
+    except (ValueError, TypeError, ArithmeticError) as error:
+        rule = f"must be timestamps with an offset: {error}"
+        return np.zeros(len(given), np.int64), [(rule, np.ones(len(given), bool))]
+    instants = pd.DatetimeIndex(times.tz_convert("UTC")).tz_localize(None).as_unit("us")
+    cell = instants.get_indexer(pd.DatetimeIndex(found.values))
+    wrong = list(found.wrong)
+    if found.missing.any():
+        wrong.append(("must not be missing", found.missing))
+    lost = (cell < 0) & ~np.isnat(found.values)
+    if lost.any():
         rule = f"must be the start of a step, {times[0]} to {times[-1]}"
-        faults.append(_fault(name, "time", rule, cell < 0, frame))
-    return cell.astype(np.int64)
+        wrong.append((rule, lost))
+    return cell.astype(np.int64), wrong
 
 
 def spread(

@@ -22,9 +22,14 @@ one path) at instants t = 0..T-1:
 
 Flows happen at instants, stocks are counted after them, are 0 before instant 0 and at
 T - 1; the pool of t draws power during [t, t+1). All EVs in transit, queues, waiting
-and pools cost w an hour; as every EV is somewhere from departure to arrival, that is
+and pools cost w an hour. On the arc of a leg that is its free-flow time and then the
+queue, so that it all comes to
 
-    w dt (sum of t (arrivals at t) - sum of t (departures at t)).
+    w dt (sum of departures x free-flow steps of the path
+          + sum of the stocks of queues, waiting and pools).
+
+What the quickest path of each trip takes is spent whatever is decided. It stands in the
+constant, so that the solver compares numbers of the order of what it decides about.
 
 Two things are left out because nothing depends on them. EVs that pass a station are
 those that enter and join at one instant; and where places have no limit and chargers
@@ -44,7 +49,7 @@ import numpy as np
 from macjax.tariffs.case import Case
 from macjax.tariffs.checks import exit_windows
 from macjax.tariffs.program import Draft
-from macjax.tariffs.roads import Legs
+from macjax.tariffs.roads import Legs, users
 
 
 class Traffic(NamedTuple):
@@ -112,7 +117,8 @@ def draft_traffic(case: Case, aggregator: int | None = None) -> tuple[Draft, Tra
         pair_aggregator=pairs // len(stations.names),
         pair_station=pairs % len(stations.names),
     )
-    draft = Draft()
+    ev = float(case.trips.departures[traffic.trips].max())
+    draft = Draft(ev, ev * float(np.abs(stations.level_kw).max(initial=1.0)))
     _columns(draft, case, traffic, np.searchsorted(pairs, codes))
     _departures(draft, case, traffic)
     _queues(draft, case, traffic)
@@ -135,37 +141,41 @@ def _columns(draft: Draft, case: Case, traffic: Traffic, pair: np.ndarray) -> No
     leaving = case.trips.departures[legs.path_trip] > 0
     first = legs.first
     leaving &= instants <= (end - steps)[first]
-    both = (2, 1, 1)
-    draft.column("depart", leaving)
-    draft.column("out", np.tile(flows, both))
-    draft.column("queue", np.tile(stocks, both))
+    both, ev = (2, 1, 1), draft.ev
+    draft.column("depart", leaving, ev)
+    draft.column("out", np.tile(flows, both), ev)
+    draft.column("queue", np.tile(stocks, both), ev)
     # At a station from the exit of the leg before to the entry of this one
     here, gone = (begin - steps)[traffic.visits], (end - steps)[traffic.visits]
     pool = (instants >= here) & (instants < gone)
     passing = (instants >= here) & (instants <= gone)
-    draft.column("pool", np.tile(pool, both))
-    draft.column("join", np.tile(passing, both))
-    draft.column("wait", np.tile(pool[traffic.queued], both))
-    draft.column("enter", np.tile(passing[traffic.queued], both))
-    draft.column("level", pool[traffic.level_visit])
+    draft.column("pool", np.tile(pool, both), ev)
+    draft.column("join", np.tile(passing, both), ev)
+    draft.column("wait", np.tile(pool[traffic.queued], both), ev)
+    draft.column("enter", np.tile(passing[traffic.queued], both), ev)
+    draft.column("level", pool[traffic.level_visit], ev)
     powers = np.zeros((len(traffic.pair_station), len(instants)), bool)
     np.logical_or.at(powers, pair[traffic.level_visit], pool[traffic.level_visit])
-    draft.column("power", powers, free=True)
+    draft.column("power", powers, draft.kw, free=True)
 
 
 def _departures(draft: Draft, case: Case, traffic: Traffic) -> None:
     """EVs of a trip take one of its paths; the cost of the time until they arrive."""
-    legs, instants = traffic.legs, np.arange(case.settings.steps)
-    columns, trips = draft.columns, traffic.trips
+    legs, columns, trips = traffic.legs, draft.columns, traffic.trips
     demand = case.trips.departures[trips]
-    rows = draft.row("equal", "demand", demand)
+    rows = draft.row("equal", "demand", demand, draft.ev)
     trip = np.searchsorted(trips, legs.path_trip)
     draft.equal.put(rows[trip], columns["depart"], 1.0)
     hour = case.settings.costs.time_per_ev_hour * case.settings.step_hours
-    draft.cost(columns["out"][:, legs.last], hour * instants)
-    draft.constant -= hour * float((demand * instants).sum())
+    time = legs.onward[legs.first]
+    quickest = np.full(len(trips), time.max())
+    np.minimum.at(quickest, trip, time)
+    draft.cost(columns["depart"], hour * (time - quickest[trip])[:, None])
+    for stock in ("queue", "wait", "pool"):
+        draft.cost(columns[stock], hour)
+    draft.constant += hour * float((demand * quickest[:, None]).sum())
     fleet = case.settings.fleet
-    arrival = draft.row("most", "arrival", np.zeros(columns["depart"].shape))
+    arrival = draft.row("most", "arrival", np.zeros(columns["depart"].shape), draft.ev)
     lack = np.array(
         [fleet.soc_arrival - fleet.soc_min, fleet.soc_arrival - fleet.soc_max]
     )
@@ -176,7 +186,7 @@ def _queues(draft: Draft, case: Case, traffic: Traffic) -> None:
     """Point queues of the legs; consumption is charged on entering the queue."""
     legs, columns, fleet = traffic.legs, draft.columns, case.settings.fleet
     steps, count = case.settings.steps, len(traffic.legs.path)
-    rows = draft.row("equal", "queue", np.zeros((2, count, steps)))
+    rows = draft.row("equal", "queue", np.zeros((2, count, steps)), draft.ev)
     draft.equal.put(rows, columns["queue"], 1.0)
     draft.equal.put(rows[:, :, 1:], columns["queue"][:, :, :-1], -1.0)
     draft.equal.put(rows, columns["out"], 1.0)
@@ -210,7 +220,7 @@ def _stations(draft: Draft, case: Case, traffic: Traffic) -> None:
     visits, queued = traffic.visits, traffic.queued
     arriving = columns["out"][:, visits - 1]
     pool, join = columns["pool"], columns["join"]
-    rows = draft.row("equal", "pool", np.zeros(pool.shape))
+    rows = draft.row("equal", "pool", np.zeros(pool.shape), draft.ev)
     draft.equal.put(rows, pool, 1.0)
     draft.equal.put(rows[:, :, 1:], pool[:, :, :-1], -1.0)
     draft.equal.put(rows, join, 1.0)
@@ -225,7 +235,7 @@ def _stations(draft: Draft, case: Case, traffic: Traffic) -> None:
     level = columns["level"]
     draft.equal.put(later[0], level[:, :-1], gain[:, None])
     draft.equal.put(later[1], level[:, :-1], -gain[:, None])
-    waits = draft.row("equal", "wait", np.zeros((2, len(queued), steps)))
+    waits = draft.row("equal", "wait", np.zeros((2, len(queued), steps)), draft.ev)
     wait = columns["wait"]
     draft.equal.put(waits, wait, 1.0)
     draft.equal.put(waits[:, :, 1:], wait[:, :, :-1], -1.0)
@@ -234,7 +244,7 @@ def _stations(draft: Draft, case: Case, traffic: Traffic) -> None:
     idle = stations.idle[legs.station[visits]]
     for kind, name, some in (("most", "idle", idle), ("equal", "busy", ~idle)):
         chosen = np.flatnonzero(some)
-        bound = draft.row(kind, name, np.zeros((len(chosen), steps)))
+        bound = draft.row(kind, name, np.zeros((len(chosen), steps)), draft.ev)
         table = draft.most if kind == "most" else draft.equal
         table.put(bound, pool[:, chosen], -1.0)
         mine = np.flatnonzero(some[traffic.level_visit])
@@ -242,7 +252,7 @@ def _stations(draft: Draft, case: Case, traffic: Traffic) -> None:
         table.put(bound[number], level[mine], 1.0)
     limited = np.flatnonzero(np.isfinite(stations.places))
     bound = np.repeat(stations.places[limited, None], steps, axis=1)
-    places = draft.row("most", "places", bound)
+    places = draft.row("most", "places", bound, draft.ev)
     number = np.searchsorted(limited, legs.station[visits[queued]])
     finite = np.isfinite(stations.places[legs.station[visits[queued]]])
     draft.most.put(places[number[finite]], pool[:, queued[finite]], 1.0)
@@ -251,7 +261,7 @@ def _stations(draft: Draft, case: Case, traffic: Traffic) -> None:
 def _powers(draft: Draft, case: Case, traffic: Traffic, pair: np.ndarray) -> None:
     """Power of each aggregator at each station, and beta p^2 for each of them."""
     columns = draft.columns
-    rows = draft.row("equal", "power", np.zeros(columns["power"].shape))
+    rows = draft.row("equal", "power", np.zeros(columns["power"].shape), draft.kw)
     draft.equal.put(rows, columns["power"], 1.0)
     power = case.stations.level_kw[traffic.level]
     mine = pair[traffic.level_visit]
@@ -265,6 +275,9 @@ def _exits(draft: Draft, case: Case, traffic: Traffic) -> None:
     limit = case.roads.limit[traffic.legs.arc]
     used, number = np.unique(limit, return_inverse=True)
     steps = case.settings.steps
-    bound = np.repeat(case.roads.capacity[used, None], steps, axis=1)
-    rows = draft.row("most", "exits", bound)
+    capacity = case.roads.capacity[used]
+    # A capacity for all who may come at once never binds, and would blur the numbers
+    ample = capacity >= users(traffic.legs, case.trips, number, len(used))
+    bound = np.repeat(np.where(ample, np.inf, capacity)[:, None], steps, axis=1)
+    rows = draft.row("most", "exits", bound, draft.ev)
     draft.most.put(rows[number], draft.columns["out"], 1.0)

@@ -5,9 +5,9 @@ import json
 import cli_street
 import pandas as pd
 import pytest
+from cli_runs import run
 
 import macjax
-from macjax import cli
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +21,8 @@ def solution(tmp_path_factory):
     return macjax.solve(scenario).write(place / "mac")
 
 
-def run(capsys, *arguments):
-    code = cli.main(["equilibrium", *(str(a) for a in arguments)])
-    shown = capsys.readouterr()
-    assert "Traceback" not in shown.err
-    return code, shown
-
-
 def test_text_and_files(solution, tmp_path, capsys):
-    code, shown = run(capsys, solution, "--out", tmp_path / "out")
+    code, shown = run(capsys, "equilibrium", solution, "--out", tmp_path / "out")
     assert code == 0
     assert "total_regret" in shown.out and "Vehicles that pay most" in shown.out
     assert "written to" in shown.out
@@ -45,11 +38,11 @@ def test_text_and_files(solution, tmp_path, capsys):
     assert summary["total_regret"] == pytest.approx(found.total_regret)
     assert (tmp_path / "out" / "equilibrium.png").stat().st_size > 1000
     # The same call replaces its own files.
-    assert run(capsys, solution, "--out", tmp_path / "out")[0] == 0
+    assert run(capsys, "equilibrium", solution, "--out", tmp_path / "out")[0] == 0
 
 
 def test_json(solution, capsys):
-    code, shown = run(capsys, solution, "--json")
+    code, shown = run(capsys, "equilibrium", solution, "--json")
     record = json.loads(shown.out)
     assert code == 0 and not shown.err
     assert record["summary"]["currency"] == "USD"
@@ -57,12 +50,12 @@ def test_json(solution, capsys):
 
 
 def test_what_is_no_solution_is_refused(solution, tmp_path, capsys):
-    code, shown = run(capsys, tmp_path)
+    code, shown = run(capsys, "equilibrium", tmp_path)
     assert code == 2 and "is not a solution" in shown.err
     scenario = macjax.Solution.read(solution).scenario
     macjax.baselines.unmanaged(scenario).write(tmp_path / "unmanaged")
-    code, shown = run(capsys, tmp_path / "unmanaged")
+    code, shown = run(capsys, "equilibrium", tmp_path / "unmanaged")
     assert code == 2 and "has no prices" in shown.err
     (tmp_path / "busy" / "feeders.csv").mkdir(parents=True)
-    code, shown = run(capsys, solution, "--out", tmp_path / "busy")
+    code, shown = run(capsys, "equilibrium", solution, "--out", tmp_path / "busy")
     assert code == 2 and "cannot be replaced" in shown.err

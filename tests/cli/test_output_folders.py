@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from cli_runs import run
 from cli_street import tables, write
 
 import macjax
-from macjax import cli
 from macjax._errors import SettingsError
 
 OUTPUTS = {
@@ -25,13 +25,6 @@ OUTPUTS = {
 @pytest.fixture
 def street(tmp_path):
     return write(tmp_path / "street", tables())
-
-
-def run(capsys, *arguments):
-    code = cli.main([str(a) for a in arguments])
-    shown = capsys.readouterr()
-    assert "Traceback" not in shown.err
-    return code, shown
 
 
 def nothing_runs(monkeypatch):

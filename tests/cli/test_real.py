@@ -13,6 +13,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from cli_runs import run
 from cli_street import tables, write
 
 import macjax
@@ -29,13 +30,6 @@ def solved(street):
     out = street.parent / "mac"
     assert cli.main(["solve", str(street), "--out", str(out), "--quiet"]) == 0
     return out
-
-
-def run(capsys, *arguments):
-    code = cli.main([str(a) for a in arguments])
-    shown = capsys.readouterr()
-    assert "Traceback" not in shown.err
-    return code, shown
 
 
 def test_a_solution_on_disk_is_the_solution(solved, street, capsys):

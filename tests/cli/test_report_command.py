@@ -4,10 +4,11 @@ import json
 import re
 
 import pytest
+from cli_runs import run
 from cli_street import tables, write
 
 import macjax
-from macjax import baselines, cli, plots
+from macjax import baselines, plots
 
 
 @pytest.fixture
@@ -27,21 +28,14 @@ def undrawn(monkeypatch):
     monkeypatch.setattr(plots, "as_svg", lambda draw, size: picture)
 
 
-def run(capsys, *arguments):
-    code = cli.main(["report", *(str(a) for a in arguments)])
-    shown = capsys.readouterr()
-    assert "Traceback" not in shown.err
-    return code, shown
-
-
 def test_a_report_of_a_saved_solution(solution, tmp_path, capsys):
     out = tmp_path / "out" / "page.html"
-    code, shown = run(capsys, solution, "-o", out, "--no-baselines")
+    code, shown = run(capsys, "report", solution, "-o", out, "--no-baselines")
     assert code == 0 and shown.out == f"report: {out}\n"
     assert "drawing figures" in shown.err
     assert out.read_text("utf-8").startswith("<!DOCTYPE html>")
     options = ("--no-baselines", "--json", "--quiet", "--vehicle", "v2")
-    code, shown = run(capsys, solution, "--out", out, *options)
+    code, shown = run(capsys, "report", solution, "--out", out, *options)
     record = json.loads(shown.out)
     assert code == 0 and not shown.err
     assert record == {"report": str(out), "bytes": out.stat().st_size, "region": None}
@@ -58,9 +52,11 @@ def test_missing_baselines_are_computed_unless_told_otherwise(
         return solution
 
     monkeypatch.setattr(baselines, "per_session", recorded)
-    _, shown = run(capsys, solution, "--out", tmp_path / "a.html")
+    _, shown = run(capsys, "report", solution, "--out", tmp_path / "a.html")
     assert "computing per session" in shown.err
-    _, shown = run(capsys, solution, "--out", tmp_path / "b.html", "--no-baselines")
+    _, shown = run(
+        capsys, "report", solution, "--out", tmp_path / "b.html", "--no-baselines"
+    )
     assert "computing" not in shown.err
 
 
@@ -68,10 +64,10 @@ def test_the_region_of_a_study_is_found(solution, tmp_path, capsys):
     study = solution.parent.parent
     (study / "region.toml").write_text("[region]\nadoption = 0.3\n", encoding="utf-8")
     options = ("--no-baselines", "--json", "--out", tmp_path / "page.html")
-    _, shown = run(capsys, solution, *options)
+    _, shown = run(capsys, "report", solution, *options)
     assert json.loads(shown.out)["region"] is None  # no study wrote it
     (study / "study.json").write_text("{}", encoding="utf-8")
-    _, shown = run(capsys, solution, *options)
+    _, shown = run(capsys, "report", solution, *options)
     assert json.loads(shown.out)["region"] == str(study / "region.toml")
     assert "ActivitySim" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
@@ -80,7 +76,9 @@ def test_a_scenario_is_run_first(tmp_path, capsys):
     folder = tmp_path / "scenario"
     write(folder, tables())
     options = ("--methods", "unmanaged,first_come", "--no-baselines")
-    code, shown = run(capsys, folder, *options, "--out", tmp_path / "page.html")
+    code, shown = run(
+        capsys, "report", folder, *options, "--out", tmp_path / "page.html"
+    )
     assert code == 0 and "running first_come" in shown.err
     assert "first come" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
@@ -98,7 +96,7 @@ def test_a_scenario_is_run_first(tmp_path, capsys):
 def test_wrong_options_end_with_2(solution, capsys, monkeypatch, options, message):
     monkeypatch.chdir(solution)
     before = sorted(p.name for p in solution.iterdir())
-    code, shown = run(capsys, solution, "--no-baselines", *options)
+    code, shown = run(capsys, "report", solution, "--no-baselines", *options)
     assert code == 2 and message in shown.err
     assert sorted(p.name for p in solution.iterdir()) == before
 
@@ -109,5 +107,5 @@ def test_an_interruption_ends_with_130(solution, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(baselines, "per_session", interrupted)
     out = tmp_path / "page.html"
-    code, _ = run(capsys, solution, "--out", out)
+    code, _ = run(capsys, "report", solution, "--out", out)
     assert code == 130 and not out.exists()

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from cli_runs import run
 
 from macjax import cli
 from macjax.studies import planner
@@ -27,20 +28,15 @@ def job(tmp_path):
     return path
 
 
-def run(capsys, *arguments):
-    code = cli.main(["study", *(str(a) for a in arguments)])
-    shown = capsys.readouterr()
-    assert "Traceback" not in shown.err
-    return code, shown
-
-
 def test_a_study_of_a_configuration(job, tmp_path, capsys):
-    code, shown = run(capsys, job, "--out", tmp_path / "out")
+    code, shown = run(capsys, "study", job, "--out", tmp_path / "out")
     assert code == 0
     assert "first_come" in shown.out and "written to" in shown.out
     assert "running unmanaged" in shown.err
     assert (tmp_path / "out" / "report.md").is_file()
-    code, shown = run(capsys, job, "--out", tmp_path / "out", "--json", "--quiet")
+    code, shown = run(
+        capsys, "study", job, "--out", tmp_path / "out", "--json", "--quiet"
+    )
     record = json.loads(shown.out)
     assert code == 0 and not shown.err
     assert [row["method"] for row in record["methods"]] == ["unmanaged", "first_come"]
@@ -49,7 +45,7 @@ def test_a_study_of_a_configuration(job, tmp_path, capsys):
 
 def test_a_solve_that_ends_early_ends_with_1(job, tmp_path, capsys):
     options = ["--methods", "mac", "--gap", "1e-9", "--max-iterations", "1"]
-    code, shown = run(capsys, job, "--out", tmp_path / "out", *options)
+    code, shown = run(capsys, "study", job, "--out", tmp_path / "out", *options)
     assert code == 1 and "iteration_limit" in shown.out
     assert (tmp_path / "out" / "report.md").is_file()
 
@@ -59,10 +55,10 @@ def test_an_interruption_ends_with_130(job, tmp_path, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(planner, "run_method", interrupted)
-    code, shown = run(capsys, job, "--out", tmp_path / "out")
+    code, shown = run(capsys, "study", job, "--out", tmp_path / "out")
     assert code == 130 and "on disk" in shown.err
     monkeypatch.undo()
-    assert run(capsys, job, "--out", tmp_path / "out")[0] == 0
+    assert run(capsys, "study", job, "--out", tmp_path / "out")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -80,7 +76,7 @@ def test_an_interruption_ends_with_130(job, tmp_path, capsys, monkeypatch):
 )
 def test_wrong_usage_ends_with_2(job, tmp_path, capsys, text, options, said):
     job.write_text(JOB + text + "\n", encoding="utf-8")
-    code, shown = run(capsys, job, "--out", tmp_path / "out", *options)
+    code, shown = run(capsys, "study", job, "--out", tmp_path / "out", *options)
     assert code == 2 and said in shown.err
 
 

@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+from cli_runs import run
 
 from macjax import Status, cli
 from macjax.studies import running
@@ -29,15 +30,8 @@ def job(tmp_path):
     return path
 
 
-def run(capsys, *arguments):
-    code = cli.main(["sweep", *(str(a) for a in arguments)])
-    shown = capsys.readouterr()
-    assert "Traceback" not in shown.err
-    return code, shown
-
-
 def test_a_sweep_of_a_configuration(job, tmp_path, capsys):
-    code, shown = run(capsys, job, "--out", tmp_path / "out")
+    code, shown = run(capsys, "sweep", job, "--out", tmp_path / "out")
     assert code == 0
     assert "seed" in shown.out and "written to" in shown.out
     assert shown.err.count(" of 2: seed ") == 2
@@ -50,7 +44,9 @@ def test_a_sweep_of_a_configuration(job, tmp_path, capsys):
         "OverloadEnergy",
     ]
     assert what["source"]["arguments"] == {"evs": 3, "slots": 24, "feeders": 1}
-    code, shown = run(capsys, job, "--out", tmp_path / "out", "--json", "--quiet")
+    code, shown = run(
+        capsys, "sweep", job, "--out", tmp_path / "out", "--json", "--quiet"
+    )
     record = json.loads(shown.out)
     assert code == 0 and not shown.err
     assert [row["seed"] for row in record["cases"]] == [1, 2]
@@ -61,7 +57,7 @@ def test_a_sweep_of_a_configuration(job, tmp_path, capsys):
 def test_options_go_before_the_configuration(job, capsys):
     options = ["--over", "kind=easy,hard", "--over", "arguments.fill=[0.8, 1],[2, 3]"]
     options += ["--over", "charger_power=1", "--methods", "unmanaged, time_of_use"]
-    code, shown = run(capsys, job, *options, "--tariff", "pge_a10", "--json")
+    code, shown = run(capsys, "sweep", job, *options, "--tariff", "pge_a10", "--json")
     assert code == 0
     rows = json.loads(shown.out)["cases"]
     found = [(r["kind"], r["arguments.fill"], r["method"]) for r in rows]
@@ -80,13 +76,13 @@ def test_exit_codes_are_those_of_the_gravest_case(job, capsys, monkeypatch):
         solution.status = Status.iteration_limit if name == "mac" else solution.status
         return solution
 
-    code, shown = run(capsys, job, "--over", "reserve=50", "--quiet")
+    code, shown = run(capsys, "sweep", job, "--over", "reserve=50", "--quiet")
     assert code == 1 and "reserve_kwh" in shown.out
     both = ("--methods", "unmanaged,mac", "--gap", "1e-9", "--quiet")
-    code, shown = run(capsys, job, "--over", "charger_power=0", *both)
+    code, shown = run(capsys, "sweep", job, "--over", "charger_power=0", *both)
     assert code == 3 and "cannot make its trips" in shown.out
     monkeypatch.setattr(running, "run_method", early)
-    code, shown = run(capsys, job, "--over", "charger_power=1", *both)
+    code, shown = run(capsys, "sweep", job, "--over", "charger_power=1", *both)
     assert code == 1 and "iteration_limit" in shown.out
 
 
@@ -101,12 +97,12 @@ def test_an_interruption_ends_with_130_and_what_there_is(
         return simulate(name, scenario, request)
 
     monkeypatch.setattr(running, "run_method", interrupted)
-    code, shown = run(capsys, job, "--out", tmp_path / "out")
+    code, shown = run(capsys, "sweep", job, "--out", tmp_path / "out")
     assert code == 130
     assert "simulated" in shown.out and "goes on from here" in shown.err
     assert len(pd.read_parquet(tmp_path / "out" / "cases.parquet")) == 1
     monkeypatch.undo()
-    assert run(capsys, job, "--out", tmp_path / "out")[0] == 0
+    assert run(capsys, "sweep", job, "--out", tmp_path / "out")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -139,5 +135,5 @@ def test_wrong_usage_ends_with_2(job, capsys, options, said):
 def test_a_configuration_without_a_sweep_needs_options(tmp_path, capsys):
     path = tmp_path / "job.toml"
     path.write_text('builder = "example"\n', encoding="utf-8")
-    code, shown = run(capsys, path)
+    code, shown = run(capsys, "sweep", path)
     assert code == 2 and "over must name" in shown.err

@@ -2,8 +2,8 @@
 
     python processes_worker.py PROGRAM
 
-PROGRAM is that of the README, which reads the folder `region` and writes `result`. The
-environment says which process of how many this is.
+PROGRAM is that of docs/large.md, which reads the folder `region` and writes `result`.
+The environment says which process of how many this is.
 """
 
 import json

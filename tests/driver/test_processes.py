@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from doc_pages import DOCS, blocks
 from driver_cases import assert_right
 
 import macjax
 
 HERE = Path(__file__).resolve().parent
-README = HERE.parent.parent / "README.md"
 COUNT = 2
 LONGEST = 200.0  # seconds, where machines are busy
 SAME = 1e-9  # relative; sums over processes come in another order
@@ -94,9 +94,8 @@ def out(hard_street, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(out):
-    """What each process found; the program for clusters of the README comes first."""
-    codes = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    (code,) = [code for code in codes if "jax.distributed" in code]
+    """What each process found; the program of docs/large.md comes first."""
+    (code,) = [b.code for b in blocks(DOCS / "large.md") if b.run == "processes"]
     (out / "program.py").write_text(code, encoding="utf-8")
     ended = run_together([HERE / "processes_worker.py", "program.py"], out)
     assert_well(ended)

@@ -41,6 +41,16 @@ def found(imported, words: str) -> int:
     return int(rows["count"].sum())
 
 
+def test_purposes_that_nobody_knows_are_told():
+    assert found(load(TRIPS, HOMES), "unknown purposes") == 0
+    strange = TRIPS.assign(purpose=TRIPS["purpose"].replace("shopping", "errand"))
+    got = load(strange, HOMES)
+    assert found(got, "unknown purposes are public places: errand 1") == 1
+    assert got.stays["place"].tolist()[2] == "public"
+    bare = load(TRIPS.drop(columns="purpose"), HOMES)
+    assert found(bare, "no column of purposes: every place is public") == 5
+
+
 def test_a_day_by_hand():
     got = load(TRIPS, HOMES, timezone="America/Los_Angeles")
     assert got.vehicles["vehicle_id"].tolist() == [7, 9]

@@ -97,6 +97,19 @@ def test_hours_are_those_of_the_local_clock(tmp_path):
     np.testing.assert_allclose(headroom(got), 300 + np.add(months, hours))
 
 
+def test_slots_across_hours_take_the_least_capacity_and_the_mean_load(tmp_path):
+    # Hosting capacity falls from hour to hour, the load is 20 kW x hour.
+    falling = ica()
+    falling["IC_Thermal_kW"] = 1000.0 - falling["Hour"]
+    path, loads = named(tmp_path, falling), named(tmp_path, LOADS, "loads.csv")
+    got = importers.hosting_capacity(
+        [path, loads], start="2026-03-08", days=1, slot_minutes=90
+    )  # the clocks go forward at 2:00, and local hours are 0, 1, 3, 4, ...
+    clock = np.repeat([0, 1, *range(3, 24), 0], 2).reshape(16, 3)
+    np.testing.assert_allclose(headroom(got), 1000 - clock.max(axis=1))
+    np.testing.assert_allclose(got.feeder_profile["base_kw"], 20 * clock.mean(axis=1))
+
+
 def test_loads_lie_below_the_hosting_capacity(tmp_path):
     path, loads = named(tmp_path, ica()), named(tmp_path, LOADS, "loads.csv")
     got = importers.hosting_capacity([path, loads], month=4)
@@ -234,6 +247,9 @@ def test_wrong_files_and_settings(tmp_path):
         {},
         {"month": 1, "start": "2026-01-01"},
         {"month": 13},
+        {"month": True},
+        {"month": 1, "upgrade_cost_per_kw": -1},
+        {"month": 1, "upgrade_cost_per_kw": "much"},
         {"month": 1, "day": "mean"},
         {"month": 1, "section": "worst"},
         {"month": 1, "section": 1.5},

@@ -347,6 +347,17 @@ def test_an_entity_of_the_remote_dtd_is_not_looked_up(tmp_path):
         importers.matsim(write(tmp_path / "plans.xml", text))
 
 
+def test_a_long_comment_may_stand_before_the_doctype(tmp_path):
+    text = population(commuter())
+    comment = "<!-- <!DOCTYPE no> " + "x" * 200_000 + " -->\n"
+    text = text.replace("<!DOCTYPE", comment + "<!DOCTYPE", 1)
+    got = importers.matsim(write(tmp_path / "plans.xml", text))
+    assert got.trips.equals(load(tmp_path, commuter()).trips)
+    wrong = text.replace("anna", "&anna;")
+    with pytest.raises(DataError, match="undefined entity in line 5"):
+        importers.matsim(write(tmp_path / "plans.xml", wrong))
+
+
 def test_a_gigantic_attribute_is_refused(tmp_path):
     text = population(commuter("a" * 40_000_000))
     with pytest.raises(DataError, match="an element of more than 16 MiB"):
@@ -392,7 +403,8 @@ def test_memory_does_not_grow_with_what_is_not_kept(tmp_path):
         (HEAD + "<network/>", "its first element is <network>"),
         (HEAD + DOCTYPE + "<population/>", "holds no car trip"),
         (population(commuter().replace("car", "bike")), "holds no car trip"),
-        (population(commuter()).encode("utf-16"), "wrong input|holds"),
+        (population(commuter()).encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
+        (HEAD + "<population/>", r"plans.xml: holds no car trip"),
     ],
 )
 def test_files_that_hold_no_plans(tmp_path, text, said):

@@ -277,11 +277,84 @@ def test_tables_that_are_missing_or_others():
         importers.opendss(frames[1:])
     with pytest.raises(DataError, match="is none of the tables"):
         importers.opendss([*frames, pd.DataFrame({"a": [1]})])
-    with pytest.raises(DataError, match="must cover one day in equal steps"):
+    with pytest.raises(DataError, match="95 rows, 1 are missing: 23:45"):
         importers.opendss([*frames[:2], frames[2].iloc[:95]])
     for wrong in ({"rating": "top"}, {"loading": 0}, {"days": 0}, {"slot_minutes": 7}):
         with pytest.raises(SettingsError):
             importers.opendss(frames, **({"start": "2026-03-02"} | wrong))
+
+
+def test_elements_that_are_not_mapped_are_told(tmp_path):
+    more = """\
+New PVSystem.roof bus1=house1.1.2 kv=0.208 kva=9 pmpp=8
+New PVSystem.barn bus1=b-lv.1 kva=5
+New Storage.cellar bus1=b-lv.1 kwrated=5
+New Monitor.m1 element=line.l1
+"""
+    got = importers.opendss(
+        write_dss(tmp_path / "a", Loads_dss=DSS["Loads.dss"] + more)
+    )
+    rows = got.report[got.report["what"].str.contains("neither load nor limit")]
+    assert rows["column"].tolist() == ["pvsystem", "storage"]
+    assert rows["count"].tolist() == [2, 1] and rows["lines"].tolist()[1] == (7,)
+
+
+def test_the_last_enabled_counts(tmp_path):
+    off = DSS["Loads.dss"] + "Edit Load.h1 enabled=no\n"
+    got = importers.opendss(write_dss(tmp_path / "a", Loads_dss=off))
+    np.testing.assert_allclose(of_feeder(got, "t1", "base_kw"), 0)
+    again = off + "Edit Load.h1 enabled=yes\n"
+    got = importers.opendss(write_dss(tmp_path / "b", Loads_dss=again))
+    np.testing.assert_allclose(of_feeder(got, "t1", "base_kw"), 5)
+
+
+def day_tables(clock, curve=None) -> list[pd.DataFrame]:
+    """One transformer with one load whose profile has such clocks."""
+    curve = np.arange(len(clock)) / 24 if curve is None else curve
+    return [
+        pd.DataFrame({"transformer_id": ["t"], "rated_kva": [50.0]}),
+        pd.DataFrame({"load_id": ["l"], "transformer_id": ["t"], "p_nominal_kw": [24.0]}
+                     | {"profile": ["c"]}),
+        pd.DataFrame({"hour": clock, "c": curve}),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [
+        [str(h) for h in range(24)],
+        [f"{h}:00" for h in range(24)],
+        [f"2018-07-02T{h:02d}:00:00-07:00" for h in range(24)],
+        pd.date_range("2018-07-02", periods=24, freq="h"),
+        range(1, 25),
+    ],
+    ids=["hours", "times", "stamps", "dates", "from 1"],
+)
+def test_clocks_order_the_rows_of_a_profile(clock):
+    tables = day_tables(clock)
+    tables[2] = tables[2].sample(frac=1, random_state=1)
+    got = importers.opendss(tables)
+    np.testing.assert_allclose(of_feeder(got, "t", "base_kw"), np.arange(24.0))
+
+
+@pytest.mark.parametrize(
+    ("clock", "match"),
+    [
+        ([str(h) for h in range(8, 20)], "12 rows, 12 are missing: 0:00, 1:00, .*"),
+        ([*range(23), 22], r"hour: must come once; 22:00 comes again.*\[2 rows\]"),
+        ([f"x{h}" for h in range(24)], "such as 9:00, or a timestamp; found 'x0'.*24"),
+        ([*range(23), "23:00"], "of one kind; found a number of hours and a time"),
+        ([*range(23), 24], "must be before 24:00; found '24'"),
+        ([*range(23), None], "hour: must have a value"),
+        ([0, 7], "steps that divide a day; found one of 420 minutes"),
+        ([0, 0.5, 1.1], "on steps of 30 minutes from 0:00 on; found 1:06"),
+        ([f"0:{m:02d}" for m in (7, 22, 37)], "on steps of 15 minutes from 0:00"),
+        (pd.date_range("2018-07-02 12:00", periods=24, freq="h"), "of one day"),
+    ],
+)
+def test_clocks_of_a_profile_cover_one_day(clock, match):
+    with pytest.raises(DataError, match=match):
+        importers.opendss(day_tables(list(clock)))
 
 
 def test_which_file_is_the_main_one(tmp_path):

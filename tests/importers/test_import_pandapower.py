@@ -146,6 +146,7 @@ def test_generators_lower_the_load_if_asked():
     assert (
         of_feeder(importers.pandapower(net(sgen=sgen)), "village", "base_kw")[0] == 100
     )
+    assert found(importers.pandapower(net(sgen=sgen)), "static generators") == 1
     got = importers.pandapower(net(sgen=sgen), generation=True)
     assert of_feeder(got, "village", "base_kw")[0] == pytest.approx(50)
     got = importers.pandapower(net(2, sgen=sgen), generation=True)

@@ -58,6 +58,16 @@ def test_the_older_layout(tmp_path):
     assert found(importers.simbev(path), "no date in the file") == 1
 
 
+def test_energies_that_are_not_the_change_of_soc_are_told(tmp_path):
+    what = "the change of SOC is not the event's energy"
+    assert found(importers.simbev(write(tmp_path / NAME, EVENTS)), what) == 0
+    more = EVENTS.replace("0.8,1.0,10.0,11.0", "0.8,1.0,14.0,11.0")
+    got = importers.simbev(write(tmp_path / NAME, more))
+    assert found(got, what) == 1
+    rows = got.report[got.report["what"].str.contains(what)]
+    assert rows["lines"].item() == (2,)
+
+
 def test_many_files_are_one_fleet(tmp_path):
     for number in range(3):
         write(tmp_path / NAME.replace("00001", f"0000{number}"), EVENTS)

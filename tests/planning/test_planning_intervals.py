@@ -2,11 +2,13 @@
 
 import math
 
+import pandas as pd
 import pytest
 from planning_cases import APART, TOGETHER, solved, street
 
 import macjax
 from macjax import SettingsError, planning
+from macjax.studies import planner_report
 
 HALF = [(0, 18, 4.0), (1, 19, 4.0), (2, 12, 4.0)]  # A: 16 kW, 6 above: 600
 
@@ -33,6 +35,52 @@ def test_ends_of_the_intervals():
     assert set(found["unit"]) == {"USD"}
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"settings": {"vehicles_outside_mac_set": 2}},
+        {"stranded": [("a", 0, 2.0)]},
+    ],
+    ids=["outside", "stranded"],
+)
+@pytest.mark.parametrize("more", [True, False])
+def test_what_serves_other_trips_has_one_end_or_none(given, more):
+    """Doing less for more money shows a value; doing less for less money none."""
+    scenario = street()
+    if "stranded" in given:
+        columns = ["vehicle_id", "trip", "missing_kwh"]
+        given = {"stranded": pd.DataFrame(given["stranded"], columns=columns)}
+    frame = planning.certified_intervals(
+        [
+            solved(scenario, TOGETHER, "unmanaged"),
+            solved(
+                scenario,
+                HALF if more else APART,
+                "per_session",
+                lower_bound=590.0 if more else -5.0,
+                **given,
+            ),
+            solved(scenario, APART, "mac", lower_bound=-5.0),
+        ]
+    )
+    found = frame.set_index("quantity")
+    name = "per_session less mac, not comparable"
+    name = planning.intervals.AWARENESS if more else name
+    row = found.loc[name]
+    assert row["found"] == (600 if more else 0)
+    assert math.isnan(row["at_most"])
+    assert row["at_least"] == 590 if more else math.isnan(row["at_least"])
+    assert "not one of the same service" in row["remark"]
+    assert (found.drop(index=row.name)["remark"] == "").all()
+    text = planner_report.headline(frame, "USD")
+    assert ("is worth USD 590 at least" in text) == more and row["remark"] in text
+    assert ("is worth USD" in text) == more
+    shown = planner_report._intervals(frame)
+    ends = "590 | 600 | -" if more else "- | 0 | -"
+    assert f"| {name} | {ends} |" in shown
+    assert row["remark"] in shown
+
+
 def test_the_true_values_lie_within():
     """Solved to a loose gap, the interval holds the value of a tight solve."""
     scenario = macjax.synthetic.fleet(60, 24, 30, 2, kind="hard", seed=2)
@@ -52,8 +100,7 @@ def test_the_true_values_lie_within():
     slack = 1e-5 * exact.abs().max()
     assert len(proved) >= 5
     assert (proved["at_least"] <= exact[proved.index] + slack).all()
-    value = proved.loc["value of mobility awareness"]
-    assert value["at_most"] >= exact["value of mobility awareness"] - slack
+    assert planning.intervals.AWARENESS in proved.index
 
 
 def test_without_bounds_nothing_is_proved():

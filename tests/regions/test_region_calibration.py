@@ -165,3 +165,19 @@ def test_weighted_quantiles_are_those_of_repeated_values():
 def test_other_scenarios_are_refused():
     with pytest.raises(SettingsError, match="no vehicles.work_zone"):
         regions.calibrate(macjax.example())
+
+
+def test_what_cannot_be_compared_is_named():
+    with pytest.raises(SettingsError, match="takes a Scenario, not int"):
+        regions.calibrate(5)  # type: ignore[arg-type]
+    weekend = regions.build({"start": "2026-09-19", "days": 2}, sample=0.0002)
+    with pytest.raises(SettingsError, match="48 slots from Saturday, .* has none"):
+        regions.calibrate(weekend)
+    keys = ("name", "start", "timezone", "slot_minutes", "slots", "currency")
+    tables = {n: getattr(weekend, n).iloc[:0] for n in ("vehicles", "stays", "trips")}
+    tables |= {n: getattr(weekend, n) for n in ("feeders", "feeder_profile")}
+    empty = macjax.Scenario.from_frames(
+        **{key: getattr(weekend, key) for key in keys}, **tables
+    )
+    with pytest.raises(SettingsError, match="what cars do; the scenario has none"):
+        regions.calibrate(empty)

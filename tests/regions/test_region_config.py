@@ -91,6 +91,10 @@ def test_written_configuration_is_the_same_again(tmp_path):
         ({"chargers": {"stop_minutes": [60, 20]}}, "a <= b"),
         ({"chargers": {"density_edges": [20.0, 8.0]}}, "density_edges must be from"),
         ({"feeders": {"peak_kw": [1.0, 2.0]}}, "as long as one another"),
+        (
+            {"feeders": {"peak_levels": [0, 1], "peak_kw": [0, 0]}},
+            "region.feeders.peak_kw must have a value above 0",
+        ),
         ({"feeders": {"headroom_kw": [9.0] + 7 * [1.0]}}, "and go up"),
         ({"population": {"area_groups": [[0, 1], [1]]}}, "a type is in two groups"),
         ({"travel": {"speed_kmh": [20.0, 80.0]}}, "must have 3 values"),

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made_survey import make_survey, with_stops
 
-from macjax._errors import DataError
+from macjax._errors import DataError, RegionWarning
 from macjax.regions import RegionConfig
 from macjax.regions.calendar import make_calendar
 from macjax.regions.donors import ANCHOR, HOME, STOP, WORK, find_donors
@@ -28,7 +28,7 @@ from macjax.regions.population import (
     make_cars,
     make_pools,
 )
-from macjax.regions.survey import check_survey
+from macjax.regions.survey import Survey, check_survey
 from macjax.regions.zones import make_zones
 
 CONFIG = RegionConfig()
@@ -314,6 +314,12 @@ def test_a_survey_without_other_drivers_still_has_weekends(raw, zones):
         ("zones", lambda f: pd.concat([f, f]), "zones.zone_id: must be unique"),
         ("households", lambda f: f.assign(income="much"), "income: must be a number"),
         ("persons", lambda f: f.iloc[:0], "persons.person_id: the table has no rows"),
+        ("zones", lambda f: f.assign(lat=1000.0), "lat: must be from -90 to 90"),
+        ("zones", lambda f: f.assign(x_utm10n_m=1e12), "x_utm10n_m: must be from -2e"),
+        ("zones", lambda f: f.assign(zone_id=f["zone_id"] + 0.5), "a whole number"),
+        ("zones", lambda f: f.assign(zone_id=f["zone_id"] * 10**13), "zone_id: must"),
+        ("zones", lambda f: f.assign(zone_id=["1", "01", *f["zone_id"][2:]]), "unique"),
+        ("trips", lambda f: f.assign(purpose="foo"), "purposes are Home, work, Work"),
     ],
 )
 def test_wrong_survey_tables_are_reported(table, change, words):
@@ -322,6 +328,24 @@ def test_wrong_survey_tables_are_reported(table, change, words):
     with pytest.raises(DataError) as report:
         check_survey(survey._replace(**{table: frame}))
     assert words in str(report.value)
+
+
+def test_numbers_that_are_text_are_those_numbers(raw):
+    survey = check_survey(make_survey())
+    text = {
+        name: frame.astype({c: str for c in frame if c not in ("purpose", "trip_mode")})
+        for name, frame in make_survey()._asdict().items()
+    }
+    again = check_survey(Survey(**text))
+    for name, frame in survey._asdict().items():
+        pd.testing.assert_frame_equal(getattr(again, name), frame)
+
+
+def test_unknown_purposes_are_told():
+    survey = make_survey()
+    survey.trips["purpose"] = survey.trips["purpose"].replace("shopping", "shoping")
+    with pytest.warns(RegionWarning, match="found 'shoping' in 60 of 240 rows"):
+        check_survey(survey)
 
 
 def test_all_faults_come_in_one_report():

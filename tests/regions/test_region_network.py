@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from made_survey import make_zones
 
+from macjax import SettingsError
 from macjax.regions.calendar import make_calendar
 from macjax.regions.draws import Draws
 from macjax.regions.network import (
@@ -187,6 +188,31 @@ def test_headroom_goes_with_the_peak_as_asked(correlation):
 def test_upgrade_cost_follows_density():
     cost = upgrade_cost(np.array([5.0, 1.0, 9.0]), (240.0, 800.0))
     np.testing.assert_array_equal(cost, [520, 240, 800])
+
+
+@pytest.mark.parametrize("slot_minutes", [45, 90, 120, 180, 1440])
+@pytest.mark.parametrize("day", ["2026-09-14", "2026-10-26", "2027-03-08"])
+def test_slots_take_the_mean_of_their_hours(bay, day, slot_minutes):
+    """Against slots of 15 minutes, also over a change of the clock."""
+    start = datetime.date.fromisoformat(day)
+    zone, feeders = "America/Los_Angeles", bay[1].feeders.head(3)
+    fine, wide = (
+        build_profile(feeders, make_calendar(start, 7, zone, m), m, Feeders())
+        for m in (15, slot_minutes)
+    )
+    base = fine["base_kw"].to_numpy().reshape(3, -1)
+    slots, pieces = len(wide) // 3, slot_minutes // 15
+    want = base[:, : slots * pieces].reshape(3, slots, pieces).mean(axis=2)
+    found = wide["base_kw"].to_numpy().reshape(3, slots)
+    np.testing.assert_allclose(found, want, atol=0.11)
+
+
+@pytest.mark.parametrize(
+    ("day", "zone"), [("2011-12-29", "Pacific/Apia"), ("9999-12-30", "Europe/Berlin")]
+)
+def test_days_that_a_calendar_lacks_are_named(day, zone):
+    with pytest.raises(SettingsError, match=f"from {day} on are not all in the"):
+        make_calendar(datetime.date.fromisoformat(day), 7, zone)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,10 @@ class Failing(BuilderSource):
         """What another process does to have it."""
         if self.fault == "start":
             return (_fail, ())
-        return (type(self), (self.builder, self.arguments, "arguments", self.fault))
+        return (
+            type(self),
+            (self.builder, self.arguments, "arguments", self.fault, self.seeds),
+        )
 
     def build(self, values):
         """The fleet, or the fault."""

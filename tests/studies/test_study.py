@@ -7,8 +7,8 @@ import pytest
 from study_cases import small
 
 import macjax
-from macjax import SettingsError, planning, studies
-from macjax.studies import planner
+from macjax import DataError, RegionWarning, SettingsError, planning, studies
+from macjax.studies import planner, planner_report
 
 METHODS = ["unmanaged", "first_come"]
 NAPA = {"counties": ["napa"], "sample": 0.005, "days": 2, "name": "a part of Napa"}
@@ -126,6 +126,42 @@ def test_without_places_and_coordinates_the_rest_is_there(tmp_path):
     assert set(found.tables) == {"methods", "intervals", "feeders", "quantiles"}
     assert "map.png" not in {path.name for path in found.figures}
     assert "Who gives" not in found.report and "Unmanaged" in found.report
+
+
+def test_the_terminal_shows_the_units_of_its_rows(napa):
+    text = planner_report.study_summary(napa.tables, "USD")
+    (line,) = [x for x in text.splitlines() if "energy from the grid [MWh]" in x]
+    kwh = napa.tables["methods"]["energy_kwh"]
+    assert line.split()[-2:] == [f"{v / 1e3:,.0f}" for v in kwh]
+    assert "rows that cannot make their trips" in text
+
+
+def test_what_a_region_leaves_out_is_in_the_report(tmp_path):
+    config = NAPA | {"fleet": {"battery_kwh": [10.0, 20.0]}, "sample": 0.01}
+    with pytest.warns(RegionWarning, match="left out"):
+        found = macjax.study(config, tmp_path / "out", ["unmanaged"])
+    head = found.report.split("##")[0]
+    assert "rows of cars are left out" in head and "% of the km" in head
+    record = json.loads((tmp_path / "out" / "result.json").read_text("utf-8"))
+    assert record["scenario"]["left_out"]["rows"] > 0
+
+
+@pytest.mark.parametrize(
+    ("config", "given", "said"),
+    [
+        (NAPA | {"sample": 1e-9}, {}, "the region has no car in the counties napa"),
+        (None, {"replace": "no_such_column"}, "no column 'no_such_column'"),
+    ],
+)
+def test_what_cannot_work_is_told_before_any_method_runs(
+    config, given, said, tmp_path, monkeypatch
+):
+    def never(*_):
+        raise AssertionError("nothing is to be run")
+
+    monkeypatch.setattr(planner, "run_method", never)
+    with pytest.raises((DataError, SettingsError), match=said):
+        macjax.study(config or small(), tmp_path / "out", METHODS, **given)
 
 
 def test_what_is_bought_is_of_the_configuration(tmp_path):

@@ -96,6 +96,9 @@ def test_a_key_that_is_a_column_of_the_result_is_called_by_its_long_name():
     ("over", "said"),
     [
         ({"adoptoin": [0.1]}, "did you mean 'adoption'"),
+        ({"workplace_access": [0.1]}, "did you mean 'chargers.work_share'"),
+        ({"battery_size": [60]}, "did you mean 'fleet.battery_kwh'"),
+        ({"charger_size": [60]}, "did you mean 'charger_power'"),
         ({"work_shar": [0.1]}, "did you mean 'work_share'"),
         ({"chargerpower": [1]}, "did you mean 'charger_power'"),
         ({"adoption": [0.1, 1.5]}, "adoption must be from 0 to 1"),

@@ -1,5 +1,7 @@
 """The bridge to MAC: margins on capacities, and tariffs as prices of feeders."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -96,6 +98,17 @@ def test_robust_scenario_is_a_scenario(scenario, tmp_path):
     assert np.allclose(more[over], plain[over] + 2.0)
 
 
+def naive(times: pd.Series) -> pd.Series:
+    """The same hands of the clock in UTC without a word about UTC."""
+    return pd.to_datetime(times, utc=True).dt.tz_localize(None)
+
+
+def test_columns_that_nothing_reads_are_named(scenario):
+    given = half_widths(scenario, load_kw=1.0, source="guess")
+    robust = macjax.robust_headroom(scenario, given, 1.0)
+    assert "uncertainty: columns not used: source" in robust.notes
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -108,6 +121,12 @@ def test_robust_scenario_is_a_scenario(scenario, tmp_path):
         (lambda f: f.assign(load_kw=np.nan), "finite"),
         (lambda f: f.assign(feeder_id="none"), "not in the feeders table"),
         (lambda f: f.assign(time=f["time"] + pd.Timedelta("1min")), "start of a slot"),
+        (lambda f: f.assign(time=naive(f["time"])), "has no UTC offset"),
+        (lambda f: f.assign(time="noon"), "must be a timestamp"),
+        (lambda f: f.assign(feeder_id=1), "must be text"),
+        (lambda f: f.assign(feeder_id=[[1]] * len(f)), "must be text"),
+        (lambda f: f.assign(PV_kW=1.0), "'pv_kw' is: rename it"),
+        (lambda f: pd.concat([f, f[["load_kw"]]], axis=1), "comes more than once"),
     ],
 )
 def test_wrong_half_widths(scenario, change, words):
@@ -154,6 +173,7 @@ def test_prices_by_hour_of_the_day(scenario):
     assert np.allclose(first, wanted)
     with pytest.raises(SettingsError, match="outside the case"):
         tariffs.posted_prices(case, plan, scenario, names)
-    for wrong in ({}, dict.fromkeys(ids, "F99"), names | {"x": None}):
+    cases: list[Any] = [{}, dict.fromkeys(ids, "F99"), names | {"x": None}, ["F2"]]
+    for wrong in cases:
         with pytest.raises(SettingsError, match="stations"):
             tariffs.posted_prices(case, plan, scenario, wrong, match="hour")

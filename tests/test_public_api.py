@@ -1,0 +1,296 @@
+"""Every public name has a docstring, units where they apply, and an example that runs.
+
+Examples are the programs of README.md, of docs/ and of the notebooks, which the tests
+run (`test_readme.py`, `test_docs.py`, `test_notebooks.py`).
+"""
+
+import ast
+import inspect
+import re
+
+import pandas as pd
+import pytest
+from doc_pages import COMPLETE, DOCS, NOTEBOOKS, PAGES, blocks, load
+
+import macjax
+from macjax import config
+from macjax.results import comparison, schema
+from macjax.scenario.schema import TABLES
+
+if not COMPLETE:
+    pytest.skip("not the whole repository", allow_module_level=True)
+
+public = load("public_names")
+pages = load("reference_pages")
+NAMES = [name for name in public.public_names() if not name.name.startswith("__")]
+CALLABLE = [name for name in NAMES if name.kind != "value"]
+
+# Words that say that a number has no unit, or which it has.
+UNIT = re.compile(
+    r"\[[^\]]*\]|in \(0, 1\]|\b(numbers?|how many|share|shares|factor|seeds?|index|"
+    r"count|ratio|relative|rank|most|least|length|positions?|rows?|GiB|seconds|minutes|"
+    r"hours|day|phases|over apparent power|1 is|per unit)\b",
+    re.IGNORECASE,
+)
+SUFFIX = re.compile(
+    r"(_kwh|_kw|_mw|_mvar|_km|_hours|_minutes|_seconds|_percent|_pu|_h|_kwh_per_km|"
+    r"_cost|_per_kw|_s)$|^(kw|kwh|kv|km_per_unit)$"
+)
+NUMERIC = re.compile(r"\b(int|float)\b|^-?\d")
+
+
+def documented(name) -> list[tuple[str, object]]:
+    """A name, and its methods if it is a class, with what they are called."""
+    found = [(name.path, name.value)]
+    if name.kind == "class":
+        methods = public.public_methods(name.value)
+        found += [(f"{name.path}.{m}", value) for m, value in methods.items()]
+    return found
+
+
+def entries(value) -> dict[str, str]:
+    """What a docstring says of each argument, field or property."""
+    found, names = {}, []
+    for line in (inspect.getdoc(value) or "").splitlines():
+        match = re.match(r" {4}((?:\*{0,2}\w+)(?:, \w+)*)(?: \([^)]*\))?: (.*)", line)
+        if match:
+            names = match[1].replace("*", "").split(", ")
+            found |= dict.fromkeys(names, match[2])
+        elif names and line.startswith("        "):
+            found |= {n: f"{found[n]} {line.strip()}" for n in names}
+        elif line.strip():
+            names = []
+    return found
+
+
+def without_docstring(name) -> list[str]:
+    return [
+        path
+        for path, value in documented(name)
+        if not (inspect.getdoc(pages.function_of(value)) or "").strip()
+    ]
+
+
+def without_words(name) -> list[str]:
+    """Parameters of the name and its methods of which no docstring says anything."""
+    missing = []
+    for path, value in documented(name):
+        for parameter in parameters(value):
+            if parameter not in words_of(name, value):
+                missing.append(f"{path}({parameter})")
+    return missing
+
+
+def parameters(value) -> dict[str, str]:
+    """Names of parameters and their text."""
+    if pages.is_attribute(value) or not callable(pages.function_of(value)):
+        return {}
+    if inspect.isclass(value) and issubclass(value, pages.NOT_CALLED):
+        return {}
+    function = value if inspect.isclass(value) else pages.function_of(value)
+    texts, _ = pages.parameters_of(function)
+    texts = [text for text in texts if text not in ("*", "self", "cls")]
+    return {re.match(r"\**(\w+)", text)[1]: text for text in texts}
+
+
+def words_of(name, value) -> dict[str, str]:
+    """Entries of a docstring; where it refers to another one ("as in `f`"), of that."""
+    text = inspect.getdoc(pages.function_of(value)) or ""
+    found = dict(entries(pages.function_of(value)))
+    if inspect.isclass(value) and (own := value.__init__.__doc__):
+        found |= entries(value.__init__) if "Arguments:" in own else {}
+    for base in name.value.__mro__ if name.kind == "class" else ():
+        # What a method of the class that it comes from says.
+        if not inspect.isclass(value) and (
+            there := base.__dict__.get(method_of(value))
+        ):
+            found = entries(pages.function_of(there)) | found
+    for other in re.findall(r"(?:as|See) (?:in |given to )?`([\w.]+)`", text):
+        for place in (name.value, inspect.getmodule(name.value), macjax):
+            if (there := getattr(place, other.split(".")[-1], None)) is not None:
+                found = entries(there) | found
+    for parameter, said in found.items():  # "of `discrete_upgrades`"
+        if match := re.match(r"(?:of|as in|see) `([\w.]+)`", said):
+            module = inspect.getmodule(pages.function_of(value))
+            places = (module, *public.public_modules().values())
+            for place in places:
+                there = getattr(place, match[1].split(".")[-1], None)
+                if there is not None and parameter in entries(there):
+                    found[parameter] = entries(there)[parameter]
+    # A method that takes one thing says it in its first line.
+    for parameter in parameters(value):
+        if parameter not in found and re.search(rf"\b{parameter}\b", text):
+            found[parameter] = text
+    return found
+
+
+def method_of(value) -> str:
+    """The name of a method or function."""
+    return getattr(pages.function_of(value), "__name__", "")
+
+
+def without_unit(name) -> list[str]:
+    """Numeric parameters and fields whose words name no unit and no count."""
+    missing = []
+    for path, value in documented(name):
+        words = words_of(name, value)
+        for parameter, text in parameters(value).items():
+            _, _, annotation = text.partition(":")
+            default = text.rpartition("=")[2].strip() if "=" in text else ""
+            is_number = NUMERIC.search(annotation.partition("=")[0]) or re.match(
+                r"-?\d", default
+            )
+            said = f"{parameter.replace('_', ' ')}: {words.get(parameter, '')}"
+            if is_number and not SUFFIX.search(parameter) and not UNIT.search(said):
+                missing.append(f"{path}({parameter}): {said!r}")
+    return missing
+
+
+@pytest.mark.parametrize("name", CALLABLE, ids=lambda name: name.path)
+def test_it_is_documented(name):
+    assert not without_docstring(name)
+    assert not without_words(name)
+
+
+@pytest.mark.parametrize("name", CALLABLE, ids=lambda name: name.path)
+def test_its_numbers_have_units(name):
+    assert not without_unit(name)
+
+
+def test_what_is_missing_is_found():
+    def undocumented(power: float = 1.0):
+        pass
+
+    def half(power: float, share: float, seconds):
+        """One line.
+
+        Arguments:
+            power: how strong.
+            share: of the rating.
+        """
+
+    first = public.Public("macjax", "undocumented", undocumented)
+    assert without_docstring(first) and without_words(first) and without_unit(first)
+    second = public.Public("macjax", "half", half)
+    assert without_words(second) == ["macjax.half(seconds)"]
+    assert without_unit(second) == ["macjax.half(power): 'power: how strong.'"]
+
+
+def used_names() -> set[str]:
+    """Whole names that the programs of README, docs and notebooks use."""
+    programs = []
+    for page in PAGES:  # the blocks of a page are one program
+        programs.append("\n".join(block.code for block in blocks(page)))
+    programs += [path.read_text("utf-8") for path in NOTEBOOKS]
+    return {name for program in programs for name in names_in(program)}
+
+
+def names_in(program: str) -> set[str]:
+    """`macjax.a.b` for each use of it in a program, whatever it was imported as."""
+    tree = ast.parse(program)
+    local = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                first = alias.name if alias.asname else alias.name.split(".")[0]
+                local[alias.asname or first] = first
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                local[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    found = set(local.values())
+    for node in ast.walk(tree):
+        words = []
+        while isinstance(node, ast.Attribute):
+            words.append(node.attr)
+            node = node.value
+        if isinstance(node, ast.Name) and node.id in local:
+            parts = [local[node.id], *reversed(words)]
+            found |= {".".join(parts[: k + 1]) for k in range(len(parts))}
+    return {name for name in found if name.split(".")[0] == "macjax"}
+
+
+USED = used_names()
+
+
+def test_use_is_found_through_any_import():
+    program = (
+        "import macjax as m\nfrom macjax import regions\n"
+        "from macjax.studies import bootstrap as b\nm.solve(1).write('x')\n"
+        "regions.build({})\nb()\nother.solve_me()\n"
+    )
+    found = names_in(program)
+    assert {"macjax.solve", "macjax.regions.build", "macjax.studies.bootstrap"} <= found
+    assert not any("solve_me" in name or "write" in name for name in found)
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: name.path)
+def test_it_has_an_example(name):
+    same = {other.path for other in NAMES if other.value is name.value}
+    assert same & USED, f"show {name.path} in README.md, docs/ or a notebook"
+
+
+COMMANDS = load("commands_page")
+
+
+@pytest.mark.parametrize("command", COMMANDS.commands())
+def test_options_of_commands_are_explained(command):
+    parser = COMMANDS.commands()[command]
+    assert parser.description
+    options = COMMANDS.options(parser)
+    assert not [COMMANDS.shown(o) for o in options if not COMMANDS.meaning(o)]
+
+
+def test_names_are_the_same_in_configurations_programs_and_commands():
+    keys = {"solve": config.SOLVE_KEYS, "sweep": config.SWEEP_KEYS}
+    keys["study"] = config.STUDY_KEYS
+    text = (DOCS / "configuration.md").read_text("utf-8")
+    for name, known in keys.items():
+        assert set(known) <= set(parameters(getattr(macjax, name))), name
+        assert all(f"| `{key}` |" in text for key in known), name
+    own = {action.dest for action in COMMANDS.options(COMMANDS.commands()["solve"])}
+    assert own - {"input", "out"} <= set(parameters(macjax.solve))
+    assert own >= config.SOLVE_KEYS.keys()
+
+
+def test_flags_are_spelt_like_their_arguments():
+    """`--max-iterations` is max_iterations; --no-... switches something off."""
+    for parser in COMMANDS.commands().values():
+        for action in COMMANDS.options(parser):
+            flags = [f for f in action.option_strings if f.startswith("--")]
+            plain = [f.removeprefix("--").removeprefix("no-") for f in flags]
+            assert all(flag.replace("-", "_") == action.dest for flag in plain)
+
+
+def test_columns_of_the_scenario_have_units():
+    """In the name, or in the meaning where they have one."""
+    plain = {"charge_efficiency", "discharge_efficiency", "weight"}
+    for table in TABLES.values():
+        for column in table.columns:
+            if column.kind == "number" and column.name not in plain:
+                assert SUFFIX.search(column.name) or "degrees" in column.meaning
+
+
+def test_columns_of_solutions_have_units():
+    scenario = macjax.synthetic.fleet(20, slots=12)
+    solution = macjax.baselines.unmanaged(scenario)
+    frames = {"schedule": solution.schedule(), "loads": solution.loads()}
+    frames |= {"upgrades": solution.upgrades(), "infeasible": solution.infeasible}
+    frames |= {"stranded": solution.stranded}
+    for name, frame in frames.items():
+        for column in frame.columns:
+            said = schema.TABLES[name][1][column]
+            if column in ("stay", "trip") or column.endswith("_id"):
+                continue
+            if pd.api.types.is_numeric_dtype(frame[column]):
+                assert re.search(r"\[[^\]]+\]", said), f"{name}.{column}: {said}"
+
+
+def test_columns_of_comparisons_are_explained():
+    """In docs/planners.md, each with its unit."""
+    text = (DOCS / "planners.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
+    assert set(comparison.COLUMNS) == set(rows)
+    for column, said in rows.items():
+        wants = column.endswith(("_kw", "_cost", "_kwh", "_percent"))
+        wants |= column in ("objective", "lower_bound", "seconds")
+        assert not wants or re.search(r"\[[^\]]+\]", said), column
