@@ -60,9 +60,8 @@ def coordinate(
         initial_price: a number, or one for each slot [currency/kWh]; None is the
             marginal cost of the base demand.
         max_iterations: number after which the run ends with `converged=False`.
-        dtype: "float64" or "float32" for the EVs in the iterations; prices, sums, and
-            the result with its objective and lower bound are float64. None is float64
-            on a CPU and float32 on a GPU.
+        dtype: "float64" or "float32" for the EVs in the iterations; prices, sums and
+            the result are float64. None is float64 on a CPU and float32 on a GPU.
         progress: True tells what is known before the run, and how it goes, on stderr; a
             callable takes a dict with iteration, residual and step.
         graph: None, or the graph over which EVs average prices of their own, without a

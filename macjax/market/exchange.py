@@ -247,7 +247,8 @@ class _Work:
         self.progress = Progress(settings.progress, settings.gap, clock)
         self.history: list[Look] = []
         self.sent = [Sent()]
-        self.energy = self.price = self.ray = None
+        self.energy = self.price = None
+        self.ray: np.ndarray | None = None
 
     def run(self, interruption: Interruption) -> Exchange:
         """Rounds until the gap is met or something ends them."""
@@ -319,7 +320,7 @@ class _Work:
         takers, certifier = self.takers, self.certifier
         scenario, fleet = takers.scenario, takers.fleet
         looks = pd.DataFrame([vars(look) for look in self.history])
-        if status == Status.infeasible:
+        if self.ray is not None:
             guilty = self.ray.sum(axis=1) > RAY_SHARE * self.ray.sum()
             feeders = scenario.feeders["feeder_id"].iloc[np.flatnonzero(guilty)]
             found = {"plan": None, "dual_ray": self.ray}

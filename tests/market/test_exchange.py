@@ -117,8 +117,10 @@ def test_hard_capacities_that_cannot_hold_are_proved_wrong():
     assert "No schedule keeps the hard capacities" in solution.message
     assert found.rounds < 100 and found.summary()["status"] == "infeasible"
     assert macjax.certify(scenario, solution).ray_excess_kw > 0
-    # One round proves nothing.
-    short = macjax.exchange(scenario, objective, rounds=1).solution
+    ascent = macjax.exchange(scenario, objective, rounds=100, **ASCENT)
+    assert ascent.solution.status == "infeasible"
+    # Prices of 0 prove nothing.
+    short = macjax.exchange(scenario, objective, rounds=1, **ASCENT).solution
     assert short.status == "iteration_limit"
     assert "found no schedule that holds" in short.message
 
