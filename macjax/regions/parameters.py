@@ -132,9 +132,8 @@ class Fleet:
     reserve_share: float = _share(0.20)  # of the battery [table: open code]
     # Mean, sd of the SOC at the start, of the battery [table: open code]
     initial_share: tuple[float, float] = _share((0.8, 0.2))
-    efficiency: float = _number(
-        0.92, 0.1, 1
-    )  # charging, the format's default [assumed]
+    # Of charging, the format's default [assumed]
+    efficiency: float = _number(0.92, 0.1, 1)
     # A car whose longest day takes more than this share of the usable kWh is of the
     # next type that does [rule]
     large_battery_above: float = _share(0.6)
