@@ -7,6 +7,7 @@ from macjax.coordination.cells import Cells as Cells
 from macjax.coordination.contraction import Contraction as Contraction
 from macjax.coordination.coordinate import coordinate as coordinate
 from macjax.coordination.cost import GenerationCost as GenerationCost
+from macjax.coordination.ending import FixedPointWarning as FixedPointWarning
 from macjax.coordination.graph import Averaging as Averaging
 from macjax.coordination.optimum import Optimum as Optimum
 from macjax.coordination.optimum import centralised as centralised

@@ -62,6 +62,16 @@ class Agreement:
         share = np.bincount(self.taker_class, minlength=classes)
         return total / share.reshape(-1, *[1] * (values.ndim - 1))
 
+    def polished(self, problem, price: np.ndarray, multiplier: np.ndarray):
+        """The same with all nodes at one price, and multipliers by class there."""
+        charging = problem.charging_at(price, multiplier)
+        return dataclasses.replace(
+            self,
+            price=np.broadcast_to(price, self.price.shape),
+            charging=charging[self.taker_class],
+            multiplier=multiplier[self.taker_class],
+        )
+
 
 def check_rounds(rounds) -> float:
     """R as a number, `inf` for exact averaging."""
@@ -129,7 +139,7 @@ def agree(problem: PriceProblem, market, settings, known: Contraction, graph, te
     count = takers.classes
     hours, dtype = problem.slot_hours, settings.dtype
     people = populate(takers, problem.slots, hours, dtype, lanes=count)
-    owners = type(market)(people, market.base, market.cost)
+    owners = type(market)(people, market.base, market.most, market.cost)
     weights = None if math.isinf(rounds) else links_of(links.weights)
     times = jnp.asarray(0 if math.isinf(rounds) else rounds, jnp.int32)
     step = jnp.asarray(known.step, jnp.float64)

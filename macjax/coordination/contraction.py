@@ -133,9 +133,16 @@ class Contraction:
             f"marginal cost is {affine}, L = kappa sum nu = {self.coupling:.6g}",
             f"condition of the source: 2 L = {twice:.6g} < 1 {condition}"
             + (f", steps below {self.source_step:.5g}" if self.holds else ""),
-            f"guaranteed: steps below {self.guaranteed_step:.5g}, "
-            f"best {self.best_step:.5g}",
         ]
+        if not self.guaranteed_step:
+            lines.append(
+                "guaranteed: no step, c'' is 0 somewhere; step=None looks for one"
+            )
+            return "\n".join(lines)
+        lines.append(
+            f"guaranteed: steps below {self.guaranteed_step:.5g}, "
+            f"best {self.best_step:.5g}"
+        )
         if self.iterations is None:
             known = "converges" if self.guaranteed else "no guarantee"
             lines.append(f"step {self.step:.5g}: {known}, no bound on iterations")

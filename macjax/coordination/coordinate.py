@@ -20,7 +20,7 @@ from macjax.coordination.agreement import (
     nodes_of,
 )
 from macjax.coordination.contraction import Contraction
-from macjax.coordination.fixed_point import fixed_point
+from macjax.coordination.ending import Ending, ending
 from macjax.coordination.iteration import Market, Rule, State, begin, programs
 from macjax.coordination.population import first_start, populate
 from macjax.coordination.problem import PriceProblem, check_step
@@ -28,7 +28,7 @@ from macjax.coordination.run import PriceRun, history_of
 
 DTYPES = {"float32": np.float32, "float64": np.float64}
 CELLS_AT_ONCE = 2e8  # EVs x slots x iterations between two looks at the run
-LEAST_STEP = 2.0**-10  # of a safeguarded step where no step is guaranteed
+LEAST_STEP = 2.0**-20  # of a safeguarded step where no step is guaranteed
 
 
 def coordinate(
@@ -53,15 +53,15 @@ def coordinate(
     Arguments:
         problem: EVs, other demand, cost of generation.
         step: eta in (0, 2) [1]; None takes 2 / (2 + L) where marginal cost is affine,
-            and else a step that starts like that and is halved where the price does not
-            come nearer, down to one that is guaranteed (`problem.contraction()`).
+            and else a step that starts like that, is halved where the price went too
+            far and lengthened where it keeps going short (see `iteration`).
         tolerance: the run has converged when ||p+ - p||_1 / step is at most this
-            [currency/kWh].
+            [currency/kWh]. Its result is the answer to p** then (see `ending`).
         initial_price: a number, or one for each slot [currency/kWh]; None is the
             marginal cost of the base demand.
         max_iterations: number after which the run ends with `converged=False`.
-        dtype: "float64" or "float32" for the EVs; prices and sums are float64. None is
-            float64 on a CPU and float32 on a GPU.
+        dtype: "float64" or "float32" for the EVs in the iterations; prices, sums and
+            the result are float64. None is float64 on a CPU and float32 on a GPU.
         progress: True tells what is known before the run, and how it goes, on stderr; a
             callable takes a dict with iteration, residual and step.
         graph: None, or the graph over which EVs average prices of their own, without a
@@ -138,19 +138,21 @@ def check_settings(
 def market_of(problem: PriceProblem, dtype, lanes: int | None = None) -> Market:
     """The arrays of a problem, on the device."""
     people = populate(problem.takers, problem.slots, problem.slot_hours, dtype, lanes)
-    return Market(people, jnp.asarray(problem.base_demand_kw), problem.cost)
+    base = problem.base_demand_kw
+    most = jnp.asarray(base + problem.most_ev_kw)
+    return Market(people, jnp.asarray(base), most, problem.cost)
 
 
 def rule_of(problem: PriceProblem, known: Contraction, settings: Settings) -> Rule:
     """Steps and tolerance of the iteration."""
-    step = least = known.step
+    step = least = most = known.step
     if settings.step is None and not known.affine:
         with jax.enable_x64(True):
             bend = np.asarray(problem.cost.curvature(problem.base_demand_kw))
         step = 2 / (2 + float(bend.max()) * known.answer_lipschitz)
-        least = max(min(step, known.best_step), LEAST_STEP)
+        least, most = max(min(step, known.best_step), LEAST_STEP), 1.0
         step = max(step, least)
-    values = (step, least, settings.tolerance)
+    values = (step, least, most, settings.tolerance)
     return Rule(*(jnp.asarray(x, jnp.float64) for x in values))
 
 
@@ -166,18 +168,21 @@ def _iterate(problem, market, settings, known, tell) -> State:
         state = programs()["iterate"](market, rule, state, np.int32(until))
         k = int(state.iteration)
         size = float(state.trace.change[k] / state.trace.step[k])
-        tell({"iteration": k, "residual": size, "step": float(state.step)})
+        tell({"iteration": k, "residual": size, "step": float(state.pace.step)})
     return state
 
 
 def _central(problem, market, state, known, settings) -> PriceRun:
     """The run from the state in which it ended."""
-    state, found = programs()["last_row"](market, state)
-    bound = programs()["bound_of_demand"](market, found.demand, found.start)
+    trace = programs()["last_row"](market, state)
     rows = int(state.iteration) + 1
-    trace = {k: np.asarray(v)[:rows] for k, v in vars(state.trace).items()}
-    multiplier = np.asarray(found.start).ravel()[: problem.takers.classes]
-    target = _target(market, trace["price"][-1], found.start, known)
+    trace = {k: np.asarray(v)[:rows] for k, v in vars(trace).items()}
+    price, done = trace["price"][-1], bool(state.done)
+    if settings.dtype != np.float64:
+        market = market_of(problem, np.float64)
+    end = ending(
+        market, price, state.start, done, settings.dtype, problem.takers.classes
+    )
     count = (rows - 1) * 2 * problem.takers.evs
     # Each EV gets the price and sends its charging, once an iteration.
     messages = {
@@ -185,10 +190,7 @@ def _central(problem, market, state, known, settings) -> PriceRun:
         "messages": int(count),
         "bytes": int(count * problem.slots * 8),
     }
-    bound, done = float(bound), bool(state.done)
-    return _run(
-        problem, trace, multiplier, bound, target, known, settings, done, messages
-    )
+    return _run(problem, trace, end, known, settings, done, messages)
 
 
 def _by_consensus(problem, settings, nodes, tell) -> PriceRun:
@@ -206,45 +208,55 @@ def _by_consensus(problem, settings, nodes, tell) -> PriceRun:
         trace, columns, ended, done = agree(
             problem, market, settings, known, nodes, tell
         )
-        demand, price = jnp.asarray(trace["demand"][-1]), trace["price"][-1]
-        multiplier = ended.by_class(ended.multiplier, problem.takers.classes)
-        start = first_start(market.population)
-        bound = float(programs()["bound_of_demand"](market, demand, start))
-        target = _target(market, price, start, central)
+        if settings.dtype != np.float64:
+            market = market_of(problem, np.float64)
+        agreed = done and math.isinf(nodes[3]) and central.affine
+        last, begin_at = trace["price"][-1], first_start(market.population)
+        classes = problem.takers.classes
+        end = ending(market, last, begin_at, agreed, settings.dtype, classes)
+        if agreed and end.target.is_exact:
+            ended = ended.polished(problem, end.price, end.multiplier)
+        else:
+            end = _of_nodes(problem, market, end, ended, nodes[1])
     messages = exchange(ended, len(trace["price"]) - 1, problem.slots)
-    run = _run(
-        problem, trace, multiplier, bound, target, known, settings, done, messages
-    )
+    run = _run(problem, trace, end, known, settings, done, messages)
     history = pd.concat([run.history, columns], axis=1)
     return dataclasses.replace(run, history=history, agreement=ended)
 
 
-def _target(market, price, start, known) -> tuple[np.ndarray, float]:
-    """p** and its residual."""
-    if not np.isfinite(price).all():
-        return np.full_like(price, np.nan), math.nan
-    return fixed_point(market, price, start, min(known.best_step, 1.0))
+def _of_nodes(problem, market, end: Ending, ended, owners) -> Ending:
+    """The ending with what the nodes do, who answer prices of their own."""
+    charging = ended.charging.astype(np.float64)
+    demand = owners.count @ charging
+    bound = programs()["bound_of_demand"](
+        market, jnp.asarray(demand), first_start(market.population)
+    )
+    return end._replace(
+        multiplier=ended.by_class(ended.multiplier, problem.takers.classes),
+        demand=demand,
+        objective=dataclasses.replace(problem, takers=owners).social_cost(charging),
+        lower_bound=float(bound),
+    )
 
 
-def _run(
-    problem, trace, multiplier, bound, target, known, settings, converged, messages
-) -> PriceRun:
+def _run(problem, trace, end: Ending, known, settings, converged, messages) -> PriceRun:
     """A run from its parts."""
-    price = trace["price"][-1]
     return PriceRun(
         problem=problem,
-        price=price,
-        multiplier=multiplier,
-        objective=float(trace["objective"][-1]),
-        lower_bound=bound,
+        price=end.price,
+        multiplier=end.multiplier,
+        ev_kw=end.demand,
+        objective=end.objective,
+        lower_bound=end.lower_bound,
         iterations=len(trace["price"]) - 1,
-        converged=converged and bool(np.isfinite(price).all()),
-        fixed_point=target[0],
-        fixed_point_residual=target[1],
+        converged=converged and bool(np.isfinite(end.price).all()),
+        fixed_point=end.target.price,
+        fixed_point_residual=end.target.residual,
         prices=trace["price"],
         demands=trace["demand"],
-        history=history_of(problem, trace, target[0]),
+        history=history_of(problem, trace, end.target.price),
         contraction=known,
+        automatic=settings.step is None,
         messages=messages,
         dtype=np.dtype(settings.dtype).name,
     )

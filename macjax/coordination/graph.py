@@ -11,6 +11,7 @@ Reference: Xiao, Boyd, Kim, Journal of Parallel and Distributed Computing 67 (20
 
 import dataclasses
 import math
+import numbers
 from functools import cached_property
 from typing import Any
 
@@ -158,12 +159,17 @@ def _named(name: str, count: int, degree: int, seed: int):
         raise SettingsError(
             "graph='random_regular' needs networkx: pip install 'macjax[graphs]'"
         ) from None
+    for what, given in (("degree", degree), ("seed", seed)):
+        if not isinstance(given, numbers.Integral) or isinstance(given, bool):
+            raise SettingsError(f"{what} must be a whole number, not {given!r}")
+    if seed < 0:
+        raise SettingsError(f"seed must be at least 0, not {seed!r}")
     if not 0 < degree < count or degree * count % 2:
         raise SettingsError(
             f"degree must be at least 1 and less than {count} nodes, nodes x degree "
             f"must be even, not {degree!r}"
         )
-    return _of_networkx(networkx.random_regular_graph(degree, count, seed=seed))
+    return _of_networkx(networkx.random_regular_graph(int(degree), count, int(seed)))
 
 
 def _of_networkx(graph):

@@ -97,6 +97,29 @@ class PriceProblem:
         with jax.enable_x64(True):
             return np.asarray(self.cost.value(np.asarray(demand_kw, np.float64)))
 
+    def charging_at(self, price: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
+        """u_nt = clip((A_n - b_n - p_t) / (2 a_n), 0, limit_nt), (classes, T) [kW]."""
+        takers, dtype = self.takers, multiplier.dtype
+        gain = (0.5 / takers.curvature).astype(dtype)[:, None]
+        spare = multiplier - takers.slope.astype(dtype)
+        power = spare[:, None] - price.astype(dtype)
+        power *= gain
+        np.clip(power, 0, takers.limit_kw.astype(dtype)[:, None], out=power)
+        if takers.available is not None:
+            power *= takers.available
+        return power
+
+    def social_cost(self, charging: np.ndarray) -> float:
+        """J of charging of one EV of each class, (classes, T) [kW], in float64."""
+        takers, hours = self.takers, self.slot_hours
+        count, u = takers.count, np.asarray(charging, np.float64)
+        generation = self.generation_cost(self.base_demand_kw + count @ u)
+        a, b = takers.curvature[:, None], takers.slope[:, None]
+        own = np.sum(u * (a * u + b), axis=1) + self.slots * takers.constant
+        missing = hours * u.sum(axis=1) - takers.energy_kwh
+        each = hours * own + takers.benefit * missing**2
+        return float(hours * generation.sum() + count @ each)
+
     def first_price(self, initial_price=None) -> np.ndarray:
         """The price of iteration 0, (T,) [currency/kWh].
 

@@ -10,6 +10,9 @@ from macjax.coordination.agreement import Agreement
 from macjax.coordination.contraction import Contraction
 from macjax.coordination.problem import PriceProblem
 
+STALLED = 20  # iterations over which a residual that rounding holds up does not halve
+UNITS = 2  # in the last place, by which an answer may be off
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PriceRun:
@@ -17,8 +20,11 @@ class PriceRun:
 
     Arguments:
         problem: what was coordinated.
-        price: the last price, (T,) [currency/kWh].
+        price: of the result, (T,) [currency/kWh]: p** if the run has converged, from
+            where the last price of the iteration is about the tolerance away; the last
+            price else, and of a consensus run.
         multiplier: A of an EV of each class at that price, (classes,) [currency/kWh].
+        ev_kw: demand of all EVs at that price, (T,) [kW].
         objective: J of the EVs' answer to that price [currency].
         lower_bound: what J cannot fall below, whatever the EVs do [currency].
         iterations: how many times the price moved.
@@ -26,7 +32,7 @@ class PriceRun:
         fixed_point: p**, where the iteration ends if it converges, (T,)
             [currency/kWh].
         fixed_point_residual: ||P(p**) - p**||_1, what rounding leaves of it
-            [currency/kWh].
+            [currency/kWh]; a `FixedPointWarning` tells where it is more than that.
         prices: of all iterations from the initial one, (iterations + 1, T)
             [currency/kWh].
         demands: of the EVs at these prices, (iterations + 1, T) [kW].
@@ -35,8 +41,9 @@ class PriceRun:
             (||p - p**||_1), objective, ev_kwh (energy of all EVs), peak_kw (largest
             total demand).
         contraction: what was known before the run.
+        automatic: whether the step was left to the run.
         messages: rounds, messages and bytes that the exchange takes.
-        dtype: of the EVs in the computation.
+        dtype: of the EVs in the iterations; objective, bound and p** are float64.
         agreement: of a consensus run, what each node ended with; None else. Charging,
             energy and multiplier are means over the nodes of a class then, and history
             has the columns spread, spread_bound, error_bound and marginal_gap too.
@@ -45,6 +52,7 @@ class PriceRun:
     problem: PriceProblem
     price: np.ndarray
     multiplier: np.ndarray
+    ev_kw: np.ndarray
     objective: float
     lower_bound: float
     iterations: int
@@ -55,6 +63,7 @@ class PriceRun:
     demands: np.ndarray
     history: pd.DataFrame
     contraction: Contraction
+    automatic: bool
     messages: dict
     dtype: str
     agreement: Agreement | None = None
@@ -65,17 +74,12 @@ class PriceRun:
         if self.agreement is not None:
             nodes, classes = self.agreement, self.problem.takers.classes
             return nodes.by_class(nodes.charging, classes)
-        return charging_at(self.problem, self.price, self.multiplier)
+        return self.problem.charging_at(self.price, self.multiplier)
 
     @cached_property
     def energy_kwh(self) -> np.ndarray:
         """omega of one EV of each class, (classes,) [kWh]."""
         return self.problem.slot_hours * self.charging.sum(axis=1, dtype=np.float64)
-
-    @property
-    def ev_kw(self) -> np.ndarray:
-        """Demand of all EVs, (T,) [kW]."""
-        return self.demands[-1]
 
     @property
     def demand_kw(self) -> np.ndarray:
@@ -94,11 +98,39 @@ class PriceRun:
             return f"the price stood still after {self.iterations} iterations"
         if not np.isfinite(self.price).all():
             return f"prices were not finite any more at iteration {self.iterations}"
-        known = self.contraction
-        advice = "allow more iterations"
-        if not known.guaranteed:
-            advice = f"take a step below {known.guaranteed_step:.4g}, or step=None"
-        return f"no standstill after {self.iterations} iterations: {advice}"
+        return (
+            f"no standstill after {self.iterations} iterations, the residual is "
+            f"{self.history['residual'].iloc[-1]:.2g}: {self._advice()}"
+        )
+
+    def _advice(self) -> str:
+        """What to do where the price did not stand still."""
+        known, residual = self.contraction, self.history["residual"].iloc[-1]
+        # What falls still is not at its floor.
+        before = self.history["residual"].iloc[-min(STALLED, self.iterations)]
+        if 0.5 * before <= residual <= self.rounding:
+            other = "dtype='float64' or " if self.dtype == "float32" else ""
+            return (
+                f"that is what rounding in {self.dtype} can leave; take {other}"
+                "a larger tolerance"
+            )
+        if self.automatic or known.guaranteed:
+            return "allow more iterations (max_iterations)"
+        if known.guaranteed_step > 0:
+            return f"take a step below {known.guaranteed_step:.4g}, or step=None"
+        return "no step is guaranteed for this cost, take step=None (safeguarded)"
+
+    @property
+    def rounding(self) -> float:
+        """What rounding can leave of ||P(p) - p||_1 in the iterations [currency/kWh].
+
+        An answer u = (A - b - p) / (2 a) is off by the rounding of A, b and p over 2 a,
+        some units in the last place, and marginal costs by L times that in each slot,
+        if all errors have one sign.
+        """
+        scale = np.abs(self.prices[-1]).max() + self.problem.takers.slope.max()
+        unit = float(np.finfo(self.dtype).eps) * scale * self.problem.slots
+        return UNITS * (1 + self.contraction.coupling) * unit
 
     def summary(self) -> pd.Series:
         """The run in a column."""
@@ -121,22 +153,6 @@ class PriceRun:
             },
             name="price coordination",
         )
-
-
-def charging_at(
-    problem: PriceProblem, price: np.ndarray, multiplier: np.ndarray
-) -> np.ndarray:
-    """u_nt = clip((A_n - b_n - p_t) / (2 a_n), 0, limit_nt), (classes, T) [kW]."""
-    takers = problem.takers
-    dtype = multiplier.dtype
-    gain = (0.5 / takers.curvature).astype(dtype)[:, None]
-    spare = multiplier - takers.slope.astype(dtype)
-    power = spare[:, None] - price.astype(dtype)
-    power *= gain
-    np.clip(power, 0, takers.limit_kw.astype(dtype)[:, None], out=power)
-    if takers.available is not None:
-        power *= takers.available
-    return power
 
 
 def history_of(

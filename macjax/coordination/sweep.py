@@ -15,11 +15,11 @@ import pandas as pd
 
 from macjax._errors import SettingsError, nearest
 from macjax.coordination.coordinate import check_settings, market_of, rule_of
-from macjax.coordination.fixed_point import fixed_point
-from macjax.coordination.iteration import Trace, move, objective_of, record
-from macjax.coordination.population import answer, first_start
+from macjax.coordination.ending import Ending, ending
+from macjax.coordination.iteration import Trace, first_pace, move, posted, record
+from macjax.coordination.population import first_start
 from macjax.coordination.problem import PriceProblem
-from macjax.coordination.run import charging_at, history_of
+from macjax.coordination.run import history_of
 
 OF_TAKERS = (
     "energy_kwh",
@@ -42,12 +42,14 @@ class PriceSweep:
 
     Arguments:
         frame: a row for each run: what varies, step, iterations, converged, objective,
-            ev_kwh, share_of_energy, largest_kw, peak_kw, price_min, price_max.
-        price: last prices, (runs, T) [currency/kWh].
+            lower_bound, ev_kwh, share_of_energy, largest_kw, peak_kw, price_min,
+            price_max, fixed_point_residual.
+        price: of the result (see `PriceRun`), (runs, T) [currency/kWh].
         ev_kw: demand of all EVs at these, (runs, T) [kW].
         energy_kwh: of one EV of each class, (runs, classes).
         multiplier: A of an EV of each class, (runs, classes).
-        fixed_point: p**, (runs, T).
+        fixed_point: p**, (runs, T); frame.fixed_point_residual is what rounding leaves
+            of ||P(p**) - p**||_1.
         history: the histories of all runs (see `PriceRun`), with a column run.
     """
 
@@ -114,6 +116,11 @@ def _cases(over: Mapping, grid: bool) -> list[dict]:
         if name not in NAMES:
             raise SettingsError(
                 f"unknown name '{name}' in over: {nearest(name, NAMES)}"
+            )
+        if np.ndim(given) == 0:
+            raise SettingsError(
+                f"over['{name}'] must be a list or an array, one value a run, not "
+                f"{given!r}"
             )
         # Steps may be None, the automatic one.
         values[name] = list(given) if name == "step" else list(np.asarray(given))
@@ -182,13 +189,15 @@ def _sweep(cases, problems, settings) -> PriceSweep:
     ends, histories = [], []
     for i, (problem, market) in enumerate(zip(problems, markets, strict=True)):
         own = {name: table[: count[i] + 1, i] for name, table in trace.items()}
-        price, safe = own["price"][-1], min(known[i].best_step, 1.0)
-        target, _ = fixed_point(market, price, start[i], safe)
-        multiplier = start[i].ravel()[: problem.takers.classes]
-        history = history_of(problem, own, target)
+        if settings[0].dtype != np.float64:
+            market = market_of(problem, np.float64, lanes)
+        end = ending(
+            market, own["price"][-1], start[i], bool(done[i]), settings[0].dtype, lanes
+        )
+        history = history_of(problem, own, end.target.price)
         history.insert(0, "run", i)
         histories.append(history)
-        ends.append(_end(problem, own, multiplier, target, cases[i], bool(done[i])))
+        ends.append(_end(problem, own, end, cases[i], bool(done[i])))
     names = ("price", "ev_kw", "energy_kwh", "multiplier", "fixed_point")
     arrays = {name: np.stack([end[name] for end in ends]) for name in names}
     frame = pd.DataFrame([end["row"] for end in ends])
@@ -198,10 +207,10 @@ def _sweep(cases, problems, settings) -> PriceSweep:
     )
 
 
-def _end(problem, own, multiplier, target, case, done) -> dict:
+def _end(problem, own, end: Ending, case, done) -> dict:
     """What one run ended with, and its row of the frame."""
-    price, demand = own["price"][-1], own["demand"][-1]
-    charging = charging_at(problem, price, multiplier)
+    price, demand, multiplier = end.price, end.demand, end.multiplier
+    charging = problem.charging_at(price, multiplier)
     takers = problem.takers
     energy = problem.slot_hours * charging.sum(axis=1, dtype=np.float64)
     wanted = float(takers.count @ takers.energy_kwh)
@@ -212,13 +221,15 @@ def _end(problem, own, multiplier, target, case, done) -> dict:
         "step": float(own["step"][-1]),
         "iterations": len(own["price"]) - 1,
         "converged": done and bool(np.isfinite(price).all()),
-        "objective": float(own["objective"][-1]),
+        "objective": end.objective,
+        "lower_bound": end.lower_bound,
         "ev_kwh": served,
         "share_of_energy": served / wanted if wanted else 1.0,
         "largest_kw": float(charging.max()),
         "peak_kw": float((problem.base_demand_kw + demand).max()),
         "price_min": float(price.min()),
         "price_max": float(price.max()),
+        "fixed_point_residual": end.target.residual,
     }
     return {
         "row": row,
@@ -226,7 +237,7 @@ def _end(problem, own, multiplier, target, case, done) -> dict:
         "ev_kw": demand,
         "energy_kwh": energy,
         "multiplier": multiplier,
-        "fixed_point": target,
+        "fixed_point": end.target.price,
     }
 
 
@@ -234,28 +245,26 @@ def _iterate(joined, rows: int):
     """The program of all runs; tables have the iteration first, the run second."""
 
     def program(varied, common, rules, prices):
-        def one(varied, rule, price, start, step, residual):
-            return move(joined(varied, common), rule, price, start, step, residual)
+        def one(varied, rule, price, start, pace):
+            return move(joined(varied, common), rule, price, start, pace)
 
         def end(varied, price, start):
-            market = joined(varied, common)
-            found = answer(market.population, price, start)
-            return found, objective_of(market, found)
+            return posted(joined(varied, common), price, start)
 
         def body(state):
-            k, price, start, step, residual, done, count, trace = state
-            moved = jax.vmap(one)(varied, rules, price, start, step, residual)
+            k, price, start, pace, done, count, trace = state
+            moved = jax.vmap(one)(varied, rules, price, start, pace)
             trace = record(trace, k, moved)
             stay = done[:, None]
             price = jnp.where(stay, price, moved.price)
             start = jnp.where(stay[..., None], start, moved.start)
-            step = jnp.where(done, step, moved.step)
             count = jnp.where(done, count, k + 1)
-            residual = jnp.where(done, residual, moved.residual)
-            return k + 1, price, start, step, residual, done | moved.done, count, trace
+            done = done | moved.done
+            # The pace of a run that has converged moves nothing any more.
+            return k + 1, price, start, moved.pace, done, count, trace
 
         def going(state):
-            return ~jnp.all(state[5]) & (state[0] < rows - 1)
+            return ~jnp.all(state[4]) & (state[0] < rows - 1)
 
         runs, slots = prices.shape
         first = jax.vmap(lambda v: first_start(joined(v, common).population))
@@ -267,11 +276,10 @@ def _iterate(joined, rows: int):
         column = jnp.full((rows, runs), jnp.nan)
         trace = Trace(table.at[0].set(prices), table, column, column, column)
         count = jnp.zeros(runs, jnp.int32)
-        done, never = jnp.zeros(runs, bool), jnp.full(runs, jnp.inf)
-        state = (jnp.int32(0), prices, start, rules.step, never, done, count, trace)
-        _, price, start, _, _, done, count, trace = jax.lax.while_loop(
-            going, body, state
-        )
+        pace = jax.vmap(lambda step: first_pace(step, slots))(rules.step)
+        done = jnp.zeros(runs, bool)
+        state = (jnp.int32(0), prices, start, pace, done, count, trace)
+        _, price, start, _, done, count, trace = jax.lax.while_loop(going, body, state)
         found, objective = jax.vmap(end)(varied, price, start)
         at = jnp.arange(runs)
         trace = Trace(

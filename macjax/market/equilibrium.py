@@ -3,12 +3,13 @@
 Post the prices of a solution and let everybody mind only what they pay. A vehicle's
 regret is what it could save by another schedule of its own,
 
-    regret_n = cost_n(its schedule) - min_{u in U_n} cost_n(u) >= 0,
+    regret_n = cost_n(its schedule) - min_{u in U_n} cost_n(u) >= 0  (up to rounding),
     cost_n(u) = sum_j price_c(j) kw_j + epsilon / 2 sum_j u_j^2      [currency],
 
 a feeder's is the residual of complementary slackness (`complementarity`). Together they
 are the gap:  objective - lower bound = sum_n weight_n regret_n + sum_f residual_f, so a
-small certified gap proves a near-equilibrium, of vehicles and feeders alike.
+small certified gap proves a near-equilibrium, of vehicles and feeders alike. With
+smoothing it bounds the loads of the best responses too, with its root: see `clearing`.
 
 Best responses come from `macjax.responses`; the certificate, which finds the same
 minima as dual values in code of its own, is what they are tested against.
@@ -22,6 +23,7 @@ import pandas as pd
 from macjax._errors import SettingsError, SolutionError
 from macjax.certificate import Certifier
 from macjax.market.bills import Bills
+from macjax.market.clearing import clearing_bound
 from macjax.market.complementarity import complementarity
 from macjax.market.own_cost import OwnCost
 from macjax.market.takers import Takers, require_scenario
@@ -42,13 +44,16 @@ class Equilibrium:
     Arguments:
         regret: frame by vehicle: vehicle_id, weight, cost (of the schedule at the
             posted prices), best_cost (of the best response), regret; of one vehicle of
-            the row.
+            the row. A regret is the difference of two costs, each summed with rounding:
+            one of 0 may show as some 1e-16 of the cost, of either sign.
         bills: frame by vehicle: vehicle_id, weight, energy_kwh (from the grid, at
             feeders), payment, flat_payment (the same energy under the flat tariff),
             gain (flat_payment - payment: > 0 pays less than under the tariff).
         complementarity: frame by feeder, see `complementarity`, and clearing_kw, the
             largest difference between the load of the schedule and that of the best
-            responses: 0 where the responses are unique, a matter of ties else.
+            responses: with `Smoothing` at most clearing_bound_kw =
+            sqrt(2 (objective - lower bound) / modulus), which falls with the root of
+            the gap (see `clearing`); without it a matter of ties, and the bound NaN.
         revenue: frame by feeder: feeder_id, energy_kwh, collected (all payments),
             energy_cost (the part of it that is energy price), congestion_rent (the
             rest), upgrade_cost (of the objective's peak term), rest_of_rent (what is
@@ -94,6 +99,7 @@ class Equilibrium:
             "largest_regret": self.largest_regret,
             "slackness_residual": float(frames[0]["residual"].sum()),
             "clearing_kw": float(frames[0]["clearing_kw"].max()),
+            "clearing_bound_kw": float(frames[0]["clearing_bound_kw"].max()),
             "collected": float(frames[1]["collected"].sum()),
             "energy_cost": float(frames[1]["energy_cost"].sum()),
             "congestion_rent": float(frames[1]["congestion_rent"].sum()),
@@ -154,15 +160,22 @@ def equilibrium(scenario, solution) -> Equilibrium:
     load = tables.ev_load(scenario, solution.plan)
     slackness = complementarity(scenario, data, load, price)
     cleared = np.abs(load - tables.ev_load(scenario, answer)).max(axis=1, initial=0.0)
+    value, bound = certifier.objective(solution.plan), certifier.bound(price)
+    slackness = slackness.assign(
+        clearing_kw=cleared,
+        clearing_bound_kw=clearing_bound(
+            scenario, takers.fleet, data.epsilon, value - bound
+        ),
+    )
     return Equilibrium(
         regret=_regret(scenario, paid, best, kept),
         bills=bills,
-        complementarity=slackness.assign(clearing_kw=cleared),
+        complementarity=slackness,
         revenue=_revenue(scenario, data, load, price),
         schedule=tables.schedule(scenario, answer),
         flat_price=flat_price,
-        objective=certifier.objective(solution.plan),
-        lower_bound=certifier.bound(price),
+        objective=value,
+        lower_bound=bound,
         currency=scenario.currency,
     )
 

@@ -5,6 +5,7 @@ prices go down, loads go up. The record says how far each round got and what was
 """
 
 import dataclasses
+import numbers
 from typing import Any
 
 import jax
@@ -16,10 +17,17 @@ from macjax._status import Status
 from macjax.certificate import Certifier, relative_gap
 from macjax.driver.clock import Clock
 from macjax.driver.interrupt import Interruption
+from macjax.driver.messages import message_for
 from macjax.driver.progress import Progress
 from macjax.driver.settings import check_settings
 from macjax.fleet.unpack import plan_of
-from macjax.market.protocols import WEIGHTS, Admm, PriceAscent, Round
+from macjax.market.protocols import (
+    WEIGHTS,
+    Admm,
+    PriceAscent,
+    Round,
+    adagrad_by_feeder,
+)
 from macjax.market.takers import Takers, require_scenario
 from macjax.market.traffic import Sent, Traffic
 from macjax.objectives import PeakOverload
@@ -30,7 +38,13 @@ from macjax.solvers.mac import Look
 from macjax.solvers.problem import build_problem
 
 PROTOCOLS = ("admm", "price_ascent")
-STEPS = {"sgd": 0.3, "adam": 0.03}
+RAY_EVERY = 20  # rounds between two looks whether prices refute hard limits
+RAY_SHARE = 1e-6  # of a ray, from which on a feeder belongs to the proof
+NO_SCHEDULE = (
+    "found no schedule that holds the hard capacities, and no proof that none does; "
+    "macjax.solve looks for one of the two first."
+)
+STEPS = {"adagrad": 0.1, "sgd": 0.1, "adam": 0.03}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,7 +114,7 @@ def exchange(
     protocol: str = "admm",
     rounds: int = 200,
     gap: float = 1e-3,
-    optimiser: Any = "sgd",
+    optimiser: Any = "adagrad",
     step: float | None = None,
     averaging: str = "linear",
     time_limit: float | None = None,
@@ -116,11 +130,12 @@ def exchange(
             responses, and prices move with the excess load); see `protocols`.
         rounds: most rounds.
         gap: the run's own relative gap at which it ends, as that of `solve`.
-        optimiser: of the price ascent: "sgd" or "adam", with a step that falls with the
-            root of the round, or an `optax.GradientTransformation` of prices over the
-            usual price of the feeder (its upgrade cost, with the default objective).
-        step: length of the first of "sgd" or "adam", in such prices; None is 0.3 and
-            0.03.
+        optimiser: of the price ascent: "adagrad", whose step is over the root of all
+            squared excess loads of the feeder so far and so needs no tuning (see
+            `protocols`); "sgd" or "adam", with a step that falls with the root of the
+            round; or an `optax.GradientTransformation` of prices over the usual price
+            of the feeder (its upgrade cost, with the default objective).
+        step: of these in the first round, in such prices; None is 0.1, 0.1 and 0.03.
         averaging: of the answers in the price ascent: "linear", "uniform" or "last".
         time_limit: most seconds, compiling included.
         on_infeasible: as in `solve`: "error", "drop" or "relax".
@@ -128,9 +143,12 @@ def exchange(
 
     Returns:
         An `Exchange`, whose solution is certified from the raw tables: `solved` if its
-        gap is at most `gap`, else `iteration_limit`, `time_limit` or `interrupted`.
+        gap is at most `gap`, else `iteration_limit`, `time_limit` or `interrupted`; it
+        is `infeasible`, without a schedule, where the prices prove that hard capacities
+        cannot hold.
     """
     require_scenario(scenario)
+    _check_rounds(rounds)
     settings = check_settings(
         gap=gap,
         max_iterations=rounds,
@@ -151,6 +169,13 @@ def exchange(
         return work.run(interruption)
 
 
+def _check_rounds(rounds) -> None:
+    """Raise unless it is a number of rounds."""
+    whole = isinstance(rounds, numbers.Integral) and not isinstance(rounds, bool)
+    if not whole or rounds < 1:
+        raise SettingsError(f"rounds must be an integer of at least 1, not {rounds!r}")
+
+
 def _protocol(protocol: str, optimiser, step, averaging: str):
     """What makes the protocol of a problem, its label, and settings to keep."""
     if protocol not in PROTOCOLS:
@@ -160,7 +185,7 @@ def _protocol(protocol: str, optimiser, step, averaging: str):
         hint = nearest(str(averaging), WEIGHTS)
         raise SettingsError(f"averaging: unknown '{averaging}'; {hint}")
     if protocol == "admm":
-        if optimiser != "sgd" or step is not None or averaging != "linear":
+        if optimiser != "adagrad" or step is not None or averaging != "linear":
             raise SettingsError(
                 "optimiser, step and averaging are of protocol='price_ascent'"
             )
@@ -184,8 +209,8 @@ def _optimiser(optimiser, step):
         return optimiser, "own optimiser", None
     if not isinstance(optimiser, str) or optimiser not in STEPS:
         raise SettingsError(
-            "optimiser must be 'sgd', 'adam' or an optax.GradientTransformation, not "
-            f"{optimiser!r}"
+            "optimiser must be 'adagrad', 'sgd', 'adam' or an "
+            f"optax.GradientTransformation, not {optimiser!r}"
         )
     size = STEPS[optimiser] if step is None else step
     is_number = isinstance(size, float | int) and not isinstance(size, bool)
@@ -197,6 +222,8 @@ def _optimiser(optimiser, step):
     def falling(count):
         return size / (1.0 + count) ** 0.5
 
+    if optimiser == "adagrad":
+        return adagrad_by_feeder(size), optimiser, float(size)
     made = optax.sgd(falling) if optimiser == "sgd" else optax.adam(falling)
     return made, optimiser, float(size)
 
@@ -221,6 +248,7 @@ class _Work:
         self.history: list[Look] = []
         self.sent = [Sent()]
         self.energy = self.price = None
+        self.ray: np.ndarray | None = None
 
     def run(self, interruption: Interruption) -> Exchange:
         """Rounds until the gap is met or something ends them."""
@@ -232,6 +260,8 @@ class _Work:
             self.progress(self)
             if self.history[-1].gap <= self.settings.gap:
                 status = Status.solved
+            elif self._refuted():
+                status = Status.infeasible
             elif interruption.asked:
                 status = Status.interrupted
             elif self.clock.is_over:
@@ -240,6 +270,24 @@ class _Work:
                 status = Status.iteration_limit
         self.clock.lap("solve")
         return self._finished(status, protocol.name)
+
+    def _refuted(self) -> bool:
+        """Whether the best prices, without those of energy, prove hard limits wrong.
+
+        They grow without end then, so a look every few rounds, and at the end, will do.
+        """
+        last = self.history[-1]
+        ending = last.iteration >= self.settings.max_iterations or self.clock.is_over
+        if not self.data.hard.any() or np.isfinite(last.best_objective):
+            return False
+        if last.iteration % RAY_EVERY and not ending:
+            return False
+        rows = np.asarray(self.price, np.float64)[: self.takers.fleet.feeders]
+        ray = np.maximum(rows - self.data.energy, 0.0) * self.data.hard[:, None]
+        most = ray.max(initial=0.0)
+        if most > 0 and self.certifier.ray_bound(ray / most) > 0:
+            self.ray = ray / most
+        return self.ray is not None
 
     def _look(self, found: Round, phase: str) -> None:
         """Keep the best of schedule and prices, and write down the round."""
@@ -271,29 +319,35 @@ class _Work:
         """The certified solution and the record."""
         takers, certifier = self.takers, self.certifier
         scenario, fleet = takers.scenario, takers.fleet
-        plan = plan_of(scenario, fleet, self.energy)
-        rows = np.asarray(self.price, np.float64)[: fleet.feeders]
-        prices = certifier.prices(rows)
-        objective, bound = certifier.objective(plan), certifier.bound(prices)
-        gap = relative_gap(objective, bound, certifier.unmanaged_objective)
-        if status == Status.solved and gap > self.settings.gap * (1 + 1e-6):
-            status = Status.stalled
-        self.clock.lap("certify")
-        self.progress.close(status, objective, bound, gap)
         looks = pd.DataFrame([vars(look) for look in self.history])
+        if self.ray is not None:
+            guilty = self.ray.sum(axis=1) > RAY_SHARE * self.ray.sum()
+            feeders = scenario.feeders["feeder_id"].iloc[np.flatnonzero(guilty)]
+            found = {"plan": None, "dual_ray": self.ray}
+            message = message_for(status, self.settings, feeders=feeders.tolist())
+        else:
+            plan = plan_of(scenario, fleet, self.energy)
+            rows = np.asarray(self.price, np.float64)[: fleet.feeders]
+            prices = certifier.prices(rows)
+            objective, bound = certifier.objective(plan), certifier.bound(prices)
+            gap = relative_gap(objective, bound, certifier.unmanaged_objective)
+            if status == Status.solved and gap > self.settings.gap * (1 + 1e-6):
+                status = Status.stalled
+            self.clock.lap("certify")
+            self.progress.close(status, objective, bound, gap)
+            found = {"plan": plan, "prices": prices, "objective": objective}
+            found |= {"lower_bound": bound, "gap": gap}
+            message = f"{self.label}: gap {gap:.2g} after {len(looks)} rounds."
+            if not np.isfinite(objective):
+                message = f"{self.label}: {len(looks)} rounds {NO_SCHEDULE}"
         solution = Solution(
             scenario=scenario,
-            plan=plan,
             status=status,
-            message=f"{self.label}: gap {gap:.2g} after {len(looks)} rounds.",
-            objective=objective,
-            lower_bound=bound,
-            gap=gap,
+            message=message,
             unmanaged_objective=certifier.unmanaged_objective,
             iterations=len(looks),
             history=looks,
             seconds=self.clock.seconds(),
-            prices=prices,
             objective_spec=self.objective,
             method=method,
             on_infeasible=self.settings.on_infeasible,
@@ -302,6 +356,7 @@ class _Work:
             settings=self.record
             | {"rounds": self.settings.max_iterations, "gap": self.settings.gap}
             | {"dtype": "float64", "device": jax.devices()[0].device_kind},
+            **found,
         )
         sent = pd.DataFrame(self.sent[1:])
         history = pd.concat([looks, sent], axis=1)

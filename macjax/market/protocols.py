@@ -12,7 +12,13 @@ the feeders move along a supergradient of the dual,
     pi+ = projection onto dom g* of  pi + step (P(u(pi)) - argmax_P (pi P - g(P))),
 
 with the step of an optax optimiser in prices and loads that are scaled by what is
-usual at the feeder. Answers jump, so what converges is their average:
+usual at the feeder. The default is AdaGrad with one number a feeder,
+
+    step_k = step / sqrt(sum_{i <= k} |excess_i|^2) ,
+
+which falls like 1 / sqrt(k) and fits every feeder: a move is at most `step`, whether
+one slot is short of room or a whole week of them, whatever the load is. Answers jump,
+so what converges is their average:
 
     average_k = average_{k-1} + w_k (u_k - average_{k-1}),  w_k = 2 / (k + 1)
 
@@ -20,7 +26,8 @@ usual at the feeder. Answers jump, so what converges is their average:
 
 References: Boyd et al. 2011, section 7.3 (sharing); Nedic and Ozdaglar, "Approximate
 primal solutions and rate analysis for dual subgradient methods", 2009; Lacoste-Julien,
-Schmidt and Bach 2012 (linear weights).
+Schmidt and Bach 2012 (linear weights); Streeter and McMahan 2010, Ward, Wu and Bottou
+2019 (AdaGrad with one number).
 """
 
 import functools
@@ -107,6 +114,21 @@ def _step(problem: Problem, state: admm.AdmmState):
 @jax.jit
 def _adapted_step(problem: Problem, state: admm.AdmmState):
     return _step(problem, admm.adapt(problem, state))
+
+
+def adagrad_by_feeder(step: float):
+    """An optax optimiser: step * gradient / root of the feeder's squares so far."""
+    import optax
+
+    def init(point):
+        return jnp.zeros_like(point[:, :1])
+
+    def update(gradient, squares, point=None):
+        squares = squares + jnp.sum(gradient**2, axis=1, keepdims=True)
+        size = jnp.sqrt(jnp.where(squares > 0, squares, 1))
+        return -step * gradient / size, squares
+
+    return optax.GradientTransformation(init, update)
 
 
 class AscentState(eqx.Module):

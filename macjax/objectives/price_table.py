@@ -87,9 +87,9 @@ def _hours(column: pd.Series) -> np.ndarray:
 
 
 def _instants(column: pd.Series) -> pd.DatetimeIndex:
-    """Timestamps with an offset, in UTC."""
+    """Timestamps with an offset, in UTC, to the microsecond as all tables have them."""
     if isinstance(column.dtype, pd.DatetimeTZDtype) and not column.isna().any():
-        return pd.DatetimeIndex(column).tz_convert("UTC").as_unit("ns")
+        return _rounded(pd.DatetimeIndex(column).tz_convert("UTC"))
     if pd.api.types.is_numeric_dtype(column.dtype):
         raise SettingsError(f"{OWNER}: time must be timestamps, not {column.dtype}")
     # Offsets that differ by row (a change of clocks) make a column of objects.
@@ -105,7 +105,12 @@ def _instants(column: pd.Series) -> pd.DatetimeIndex:
             f"{OWNER}: {counted(wrong, 'time')} without an offset from UTC"
         )
     times = pd.DatetimeIndex([t.tz_convert("UTC") for t in stamps], tz="UTC")
-    return times.as_unit("ns").take(codes)
+    return _rounded(times).take(codes)
+
+
+def _rounded(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """To the nearest microsecond: arithmetic on times leaves nanoseconds behind."""
+    return times.as_unit("ns").round("us")
 
 
 def expanded_prices(frame: pd.DataFrame, scenario) -> np.ndarray:

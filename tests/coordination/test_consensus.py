@@ -105,7 +105,10 @@ def test_exact_averaging_is_the_central_iteration(graph, rounds):
     central = macjax.coordinate(problem, step=step)
     assert run.converged and run.iterations == central.iterations
     np.testing.assert_allclose(run.prices, central.prices, rtol=1e-12)
+    np.testing.assert_array_equal(run.price, central.price)
     np.testing.assert_allclose(run.charging, central.charging, rtol=1e-9, atol=1e-11)
+    charging = run.agreement.by_class(run.agreement.charging, problem.takers.classes)
+    np.testing.assert_allclose(charging, central.charging, rtol=1e-9, atol=1e-11)
     assert run.objective == pytest.approx(central.objective, rel=1e-13)
     assert run.history["marginal_gap"].max() < 1e-12
     assert run.history["spread"].max() == 0
@@ -235,6 +238,10 @@ def test_wrong_graphs_are_refused(graph, message):
         ({"graph": "ring", "rounds": True}, "rounds must be a whole number"),
         ({"rounds": 2}, "give graph="),
         ({"graph": "random_regular", "degree": 0}, "degree must be at least 1"),
+        ({"graph": "random_regular", "degree": 3.5}, "degree must be a whole number"),
+        ({"graph": "random_regular", "degree": "a"}, "degree must be a whole number"),
+        ({"graph": "random_regular", "seed": "a"}, "seed must be a whole number"),
+        ({"graph": "random_regular", "seed": -1}, "seed must be at least 0"),
         ({"graph": "random_regular", "degree": 30}, "degree must be at least 1"),
     ],
 )

@@ -25,11 +25,11 @@ def first_below(run, distance=1e-6) -> int:
 
 
 @pytest.mark.parametrize("row", PRINTED)
-@pytest.mark.parametrize("step", [1.0, None])
+@pytest.mark.parametrize("step", [0.5, 1.0, None])
 def test_reference_instances_to_all_printed_digits(row, step):
     gamma, delta, omega, a, most, j, low, high, active = row
     run = macjax.coordinate(
-        reference(gamma, delta), step=step, tolerance=1e-9, initial_price=0.2
+        reference(gamma, delta), step=step, tolerance=1e-6, initial_price=0.2
     )
     assert run.converged and run.gap == pytest.approx(0, abs=1e-13)
     assert run.energy_kwh[0] == pytest.approx(omega, abs=5e-7)
@@ -89,16 +89,11 @@ def test_bounds_on_iterations_hold():
     assert "at most" in str(known) and "2 L = 0.966667" in str(known)
 
 
-def test_last_row_of_the_history_is_the_result():
+def test_last_row_of_the_history_is_the_last_price():
     run = macjax.coordinate(heterogeneous(20), tolerance=1e-8)
     last = run.history.iloc[-1]
     assert last["iteration"] == run.iterations == len(run.prices) - 1
-    assert last["objective"] == run.objective
     assert last["residual"] <= 1e-8 * (1 + 1e-12) < run.history["residual"].iloc[-2]
-    np.testing.assert_array_equal(run.prices[-1], run.price)
-    np.testing.assert_allclose(
-        run.ev_kw, run.problem.takers.count @ run.charging, rtol=1e-12
-    )
     change = np.abs(np.diff(run.prices, axis=0)).sum(axis=1)
     np.testing.assert_allclose(run.history["price_change"].iloc[1:], change, atol=1e-15)
     assert run.messages["messages"] == 2 * 20 * 25 * run.iterations
@@ -106,6 +101,25 @@ def test_last_row_of_the_history_is_the_result():
         objective(run.problem, run.charging), rel=1e-13
     )
     assert run.summary()["ev_kwh"] == pytest.approx(25 * run.energy_kwh.sum())
+
+
+def test_the_result_is_the_answer_to_the_fixed_point():
+    """Of a run that has converged; of any other the answer to the last price."""
+    problem = heterogeneous(20)
+    run = macjax.coordinate(problem, tolerance=1e-4)
+    np.testing.assert_array_equal(run.price, run.fixed_point)
+    assert 0 < np.abs(run.prices[-1] - run.price).sum() < 1e-4
+    assert run.gap == pytest.approx(0, abs=1e-13)
+    short = macjax.coordinate(problem, tolerance=1e-4, max_iterations=1)
+    np.testing.assert_array_equal(short.price, short.prices[-1])
+    assert not short.converged and np.any(short.price != short.fixed_point)
+    for each in (run, short):
+        np.testing.assert_allclose(
+            each.ev_kw, problem.takers.count @ each.charging, rtol=1e-12
+        )
+        assert each.objective == pytest.approx(
+            objective(problem, each.charging), rel=1e-13
+        )
 
 
 def clarabel_objective(problem) -> float:
@@ -271,10 +285,116 @@ def test_the_safeguarded_step_is_halved_where_it_has_to_be():
     """A kink in marginal cost above the base demand: the first step is too long."""
     kinked = macjax.GenerationCost.piecewise([2e4, 6.3e4, 8e4], [0.06, 0.07, 0.15])
     problem = heterogeneous(50, count=400, cost=kinked, benefit=0.5)
-    run = macjax.coordinate(problem, tolerance=1e-8, max_iterations=3000)
+    run = macjax.coordinate(problem, tolerance=1e-8)
     steps = run.history["step"].iloc[1:]
-    assert steps.iloc[-1] < steps.iloc[0] and np.all(np.diff(steps) <= 0)
+    assert steps.iloc[-1] < steps.iloc[0]
     assert run.converged and run.gap < 1e-9
+
+
+MERIT_ORDER = macjax.GenerationCost.piecewise(
+    [0, 900, 1e3, 1300], [0.01, 0.02, 0.3, 0.31]
+)
+
+
+def drawn(seed: int) -> macjax.PriceProblem:
+    """EVs beside a demand on both sides of a steep piece of a merit order."""
+    rng = np.random.default_rng(seed)
+    takers = macjax.PriceTakers(
+        energy_kwh=rng.uniform(5, 25, 30),
+        benefit=rng.uniform(0.01, 0.1, 30),
+        quadratic=rng.uniform(0.002, 0.01, 30),
+        linear=rng.uniform(0.05, 0.15, 30),
+        count=20,
+    )
+    base = 1000 + 300 * np.cos(np.arange(24) / 24 * 2 * np.pi)
+    return macjax.PriceProblem(takers, base, MERIT_ORDER)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_safeguarded_step_is_lengthened_again(seed):
+    """Where the steep piece is left behind; fixed steps take 142 iterations."""
+    run = macjax.coordinate(drawn(seed))
+    steps = run.history["step"].iloc[1:].to_numpy()
+    assert np.any(np.diff(steps) > 0)
+    fixed = macjax.coordinate(drawn(seed), step=0.1, initial_price=0.2)
+    assert run.converged and run.iterations < 100
+    np.testing.assert_allclose(run.price, fixed.fixed_point, rtol=1e-9)
+
+
+STEEP = macjax.GenerationCost.polynomial([0, 0.06, 2.9e-6])
+STAIRS = macjax.GenerationCost.piecewise(
+    [0, 30e3, 50e3, 62e3, 70e3], [0.02, 0.05, 0.08, 0.15, 0.40]
+)
+FLAT = macjax.GenerationCost.polynomial([0, 0, 0, 0, 1e-16])  # c'' = 0 without demand
+STEEPEST = macjax.GenerationCost.polynomial([0, 0.06, 0.1])
+COSTS = {"steep": STEEP, "stairs": STAIRS, "flat": FLAT, "steepest": STEEPEST}
+
+
+@pytest.mark.parametrize("cost", COSTS)
+def test_the_fixed_point_is_found_from_anywhere(cost):
+    """After oscillation, after one move, from a price of the moon: the same p**."""
+    takers, base = reference().takers, BASE - (BASE.min() if cost == "flat" else 0)
+    problem = macjax.PriceProblem(takers, base, COSTS[cost])
+    runs = [
+        macjax.coordinate(problem, step=step, initial_price=price, max_iterations=n)
+        for step in (1.0, 1.5, 1.9)
+        for price, n in ((0.2, 1), (0.2, 100), (50.0, 2), (-5.0, 3))
+    ]
+    own = macjax.coordinate(problem, max_iterations=1)
+    scale = np.abs(own.fixed_point).sum()
+    for run in (*runs, own):
+        assert run.fixed_point_residual < 1e-11 * scale
+        # The residual is another's claim: the answer to p** has it.
+        np.testing.assert_allclose(run.fixed_point, own.fixed_point, rtol=1e-9)
+    again = macjax.coordinate(problem, initial_price=own.fixed_point, max_iterations=1)
+    pull = problem.marginal_cost(base + again.demands[0]) - own.fixed_point
+    assert np.abs(pull).sum() < 1e-10 * scale
+    assert again.gap == pytest.approx(0, abs=1e-12)
+
+
+def test_a_fixed_point_that_was_not_found_is_told(monkeypatch):
+    from macjax.coordination import FixedPointWarning
+    from macjax.coordination import fixed_point as search
+
+    monkeypatch.setattr(search, "MOST_STEPS", 0)
+    with pytest.warns(FixedPointWarning, match="reproduces itself only up to"):
+        run = macjax.coordinate(reference(), step=1.5, max_iterations=5)
+    assert run.fixed_point_residual > 1e-3
+
+
+def test_messages_say_what_to_do():
+    """As the step was given or not, guaranteed or not, and at the floor of rounding."""
+    automatic = macjax.coordinate(drawn(0), max_iterations=3)
+    assert "allow more iterations" in automatic.message
+    given = macjax.coordinate(drawn(0), step=1.0, max_iterations=100)
+    assert "take a step below" in given.message
+    flat = macjax.GenerationCost.polynomial([0, 0, 0, 0, 1e-10])
+    base = 1000 * (1 - np.cos(np.arange(24)))
+    problem = macjax.PriceProblem(reference().takers, base - base.min(), flat)
+    given = macjax.coordinate(problem, step=1.0, max_iterations=5)
+    assert "no step is guaranteed" in given.message and " 0," not in given.message
+    assert "no step" in str(given.contraction)
+    exact = macjax.coordinate(reference(), tolerance=1e-25, max_iterations=60)
+    assert "rounding in float64" in exact.message and "dtype" not in exact.message
+    cost = macjax.GenerationCost.polynomial([0, 0.06, 1e-6])
+    problem = heterogeneous(200, count=1000, cost=cost)
+    coarse = macjax.coordinate(problem, dtype="float32", max_iterations=300)
+    assert not coarse.converged and "dtype='float64'" in coarse.message
+
+
+def test_bound_and_objective_of_float32_are_float64():
+    problem = heterogeneous(200)
+    best = macjax.coordinate(problem, tolerance=1e-10).objective
+    for limits in ({}, {"max_iterations": 3}):
+        run = macjax.coordinate(problem, dtype="float32", **limits)
+        assert run.lower_bound <= best * (1 + 1e-14) <= run.objective * (1 + 2e-14)
+    exact = macjax.coordinate(problem, dtype="float32").objective
+    assert exact == pytest.approx(best, rel=1e-13)
+    nodes = {"graph": "ring", "dtype": "float32"}
+    for rounds in (None, 3):
+        run = macjax.coordinate(heterogeneous(12, count=1), rounds=rounds, **nodes)
+        best = macjax.coordinate(heterogeneous(12, count=1), tolerance=1e-10).objective
+        assert run.lower_bound <= best * (1 + 1e-14) <= run.objective * (1 + 2e-14)
 
 
 def test_dearer_cells_flatten_and_more_benefit_serves_more():

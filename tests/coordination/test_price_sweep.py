@@ -37,6 +37,18 @@ def test_steps_of_one_problem():
         compare(found, i, alone)
 
 
+def test_fixed_points_of_runs_that_oscillate():
+    """All steps of one problem have the same fixed point, and it says how exactly."""
+    cost = macjax.GenerationCost.polynomial([0, 0.06, 2.9e-6])
+    problem = macjax.PriceProblem(reference().takers, BASE, cost)
+    steps = [0.1, 0.3, 0.7, 1.2, 1.5, 1.9]
+    found = sweep(problem, {"step": steps}, initial_price=0.2, max_iterations=200)
+    assert list(found.frame["converged"]) == [True, True] + 4 * [False]
+    apart = np.abs(found.fixed_point - found.fixed_point[0]).sum(axis=1)
+    assert apart.max() < 1e-12
+    assert found.frame["fixed_point_residual"].max() < 1e-12
+
+
 def test_a_hundred_runs_are_one_call():
     benefit = np.linspace(0.02, 0.3, 100)
     found = sweep(heterogeneous(5), {"benefit": benefit}, tolerance=1e-9)
@@ -91,6 +103,8 @@ def test_costs_that_are_not_quadratic():
         ({"benefit": [0.1, 0.2], "linear": [0.1]}, "equally many"),
         ({"step": [0.5, 2.0]}, r"\(0, 2\)"),
         ({"benefit": []}, "has no values"),
+        ({"benefit": 0.1}, "must be a list or an array"),
+        ({"step": None}, "must be a list or an array"),
     ],
 )
 def test_wrong_sweeps_are_refused(over, message):
@@ -114,8 +128,8 @@ def test_figures_show_the_runs():
     for quantity in ("price", "demand"):
         ax = figures.iterations(run, quantity)
         last = ax.get_lines()[8 if quantity == "price" else -2].get_ydata()
-        table = run.price if quantity == "price" else run.demand_kw
-        np.testing.assert_allclose(last[:-1], table)
+        table = run.prices if quantity == "price" else BASE + run.demands
+        np.testing.assert_allclose(last[:-1], table[-1])
     with pytest.raises(macjax.SettingsError, match="unknown quantity"):
         figures.iterations(run, "prices")
     found = sweep(reference(), {"step": [0.5, 1.3, 1.4]}, max_iterations=50)

@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+import oracles
 import pandas as pd
 import pytest
 from market_cases import nasty, small, varied
@@ -113,6 +114,30 @@ def test_with_smoothing_the_responses_are_the_schedule(seed):
     assert 0.05 / 2 * apart <= gap + EXACT * size_of(solution)
     most = solution.loads()["ev_kw"].max()
     assert found.complementarity["clearing_kw"].max() <= 1e-3 * most
+
+
+@pytest.mark.parametrize("gap", [1e-3, 1e-5])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_with_smoothing_the_gap_bounds_the_loads_of_the_responses(seed, gap):
+    """sqrt(2 gap / modulus), the modulus by a plain loop over stays and slots."""
+    scenario, solution, found = solved("smoothing", seed, gap=gap)
+    program = Program(scenario, solution.price_table)
+    cells = np.zeros(len(scenario.feeders) * scenario.slots)
+    weight = scenario.vehicles["weight"].to_numpy()
+    efficiency = scenario.vehicles["charge_efficiency"].to_numpy()
+    problem = oracles.convert(scenario)
+    for vehicle, cell in zip(program.owner, problem.cell, strict=True):
+        if cell >= 0:
+            each = 1 / (efficiency[vehicle] * scenario.slot_hours)
+            cells[cell] += weight[vehicle] * each**2
+    most = cells.reshape(-1, scenario.slots).max(axis=1)
+    cost = found.objective - found.lower_bound
+    bound = found.complementarity["clearing_bound_kw"].to_numpy()
+    np.testing.assert_allclose(bound, np.sqrt(2 * cost / 0.05 * most), rtol=1e-9)
+    assert (found.complementarity["clearing_kw"] <= bound + 1e-9).all()
+    assert found.summary()["clearing_bound_kw"] == bound.max() > 0
+    plain = solved("peak", seed)[2]
+    assert plain.complementarity["clearing_bound_kw"].isna().all()
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -61,6 +61,18 @@ def test_prices_may_be_by_hour_and_for_all_feeders():
     assert same_schedule(one, other) == 0 and len(one)
 
 
+@pytest.mark.parametrize("off", [-1, 1, 300])
+def test_times_are_read_to_the_microsecond(off):
+    scenario, prices = varied(0), good()
+    late = prices.assign(
+        time=prices["time"].dt.as_unit("ns") + pd.Timedelta(off, unit="ns")
+    )
+    text = late.assign(time=[t.isoformat() for t in late["time"]])
+    plain = macjax.best_response(scenario, prices)
+    for other in (late, text):
+        pd.testing.assert_frame_equal(macjax.best_response(scenario, other), plain)
+
+
 def test_rows_may_come_in_any_order():
     prices = good().sample(frac=1, random_state=0)
     one = macjax.best_response(varied(0), prices)
