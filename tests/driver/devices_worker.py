@@ -1,9 +1,11 @@
 """Solves on 1, 2, 3 and 8 devices of a process with 8 CPU devices; prints JSON.
 
-Run as a script with JAX_NUM_CPU_DEVICES=8, which is settled before JAX starts.
+Run as a script with the part to do, and with JAX_NUM_CPU_DEVICES=8, which is settled
+before JAX starts.
 """
 
 import json
+import sys
 
 import jax
 import numpy as np
@@ -68,13 +70,11 @@ def in_chunks(scenario, devices, memory: float) -> dict:
     return certified(scenario, few) | {"in_chunks": few.settings["in_chunks"]}
 
 
-def main() -> None:
-    """All solves, in one process so that programs are shared."""
-    jax.monitoring.register_event_duration_secs_listener(count)
-    devices = jax.devices()
-    scenario = fleet(2400, 24, 60, 9, kind="hard", seed=0)
-    found = {"counts": on_each_count(scenario, devices)}
+def of_other_kinds(scenario, devices) -> dict:
+    """Hard limits, sessions, warm starts, chunks, smoothing, a single vehicle."""
+    found = {}
     warm = macjax.solve(scenario, gap=1e-4, devices=devices)
+    found["eight"] = numbers(warm)
     roomy, hard = wider(scenario, warm), FeederCapacity()
     held = macjax.solve(roomy, hard, devices=devices)
     found["hard"] = certified(roomy, held)
@@ -94,7 +94,15 @@ def main() -> None:
     found["smooth float32"] = certified(scenario, narrow)
     one = scenario.subset(vehicles=scenario.vehicles["vehicle_id"].iloc[0])
     found["one vehicle"] = certified(one, macjax.solve(one))
-    print(json.dumps(found))
+    return found
+
+
+def main() -> None:
+    """The solves of one part, in one process so that programs are shared."""
+    jax.monitoring.register_event_duration_secs_listener(count)
+    scenario = fleet(2400, 24, 60, 9, kind="hard", seed=0)
+    part = {"counts": on_each_count, "others": of_other_kinds}[sys.argv[1]]
+    print(json.dumps(part(scenario, jax.devices())))
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ def test_chunks_give_the_same_result(scenario, whole, share):
     np.testing.assert_allclose(*(look[columns] for look in looks), rtol=1e-8)
 
 
+@pytest.mark.slow  # compiles another dtype, whole and in chunks
 def test_chunks_with_smoothing_in_float32(scenario):
     """Its bound has real shadow prices, and the schedule is projected in float64."""
     objective = macjax.PeakOverload() + macjax.Smoothing(1e-3)

@@ -17,16 +17,15 @@ SAME, GAP = 1e-8, 1e-4
 LONGEST = 240  # seconds, where machines are busy
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def in_a_process(part: str, folder) -> dict:
     """What a process with 8 CPU devices found."""
     given = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "8"}
     done = subprocess.run(
-        [sys.executable, "-W", "error", WORKER],
+        [sys.executable, "-W", "error", WORKER, part],
         capture_output=True,
         text=True,
         env=given,
-        cwd=tmp_path_factory.mktemp("devices"),
+        cwd=folder,
         timeout=LONGEST,
         check=False,
     )
@@ -34,10 +33,22 @@ def found(tmp_path_factory):
     return json.loads(done.stdout)
 
 
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory):
+    """Solutions by number of devices."""
+    return in_a_process("counts", tmp_path_factory.mktemp("devices"))
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """Solutions of other kinds."""
+    return in_a_process("others", tmp_path_factory.mktemp("devices"))
+
+
 @pytest.mark.parametrize("count", COUNTS)
-def test_devices_agree(found, count):
+def test_devices_agree(counts, count):
     """Objective, bound, prices, loads and iterations are those of one device."""
-    one, several = found["counts"]["1"], found["counts"][str(count)]
+    one, several = counts["1"], counts[str(count)]
     assert several["status"] == "solved" and several["gap"] <= GAP
     assert several["devices"] == count
     assert several["iterations"] == one["iterations"]
@@ -51,50 +62,54 @@ def test_devices_agree(found, count):
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_nothing_is_compiled_twice(found, count):
+def test_nothing_is_compiled_twice(counts, count):
     """One compilation of each program for some devices, none in a second solve."""
-    told = found["counts"][str(count)]
+    told = counts[str(count)]
     assert told["twice"] == []
     assert told["again"] == []
 
 
-def test_blocks_are_dealt_out_evenly(found):
+def test_blocks_are_dealt_out_evenly(counts):
     """Also where they are no multiple of the devices."""
     for count in COUNTS:
-        blocks = found["counts"][str(count)]["blocks"]
+        blocks = counts[str(count)]["blocks"]
         assert len(blocks) == count and max(blocks) - min(blocks) <= 1
-    assert len(set(found["counts"]["3"]["blocks"])) == 2
+    assert len(set(counts["3"]["blocks"])) == 2
 
 
-def test_hard_limits_on_eight_devices(found):
+@pytest.mark.slow
+def test_hard_limits_on_eight_devices(others):
     """They are met, or are proved not to hold."""
-    hard = found["hard"]
+    hard = others["hard"]
     assert hard["status"] == "solved" and hard["devices"] == 8
     assert hard["feasible"] and hard["certified_gap"] <= 1e-3
     assert np.isfinite(hard["objective"])
-    assert found["none"] == "infeasible"
+    assert others["none"] == "infeasible"
 
 
-def test_per_session_on_eight_devices(found):
+@pytest.mark.slow
+def test_per_session_on_eight_devices(others):
     """The sessions' own problem goes the same way."""
-    one, several = found["session 1"], found["session 8"]
+    one, several = others["session 1"], others["session 8"]
     assert several["devices"] == 8
     assert several["objective"] == pytest.approx(one["objective"], rel=SAME)
     assert several["lower_bound"] == pytest.approx(one["lower_bound"], rel=SAME)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_solution_starts_a_solve_on_fewer_devices(found, count):
+def test_a_solution_starts_a_solve_on_fewer_devices(others, count):
     """A schedule does not know where it was found."""
-    warm = found[f"warm {count}"]
+    warm = others[f"warm {count}"]
     assert warm["status"] == "solved" and warm["iterations"] == 0
     assert warm["devices"] == count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3])
-def test_chunks_on_devices_agree(found, count):
+def test_chunks_on_devices_agree(others, count):
     """A fleet that goes through the devices in chunks has the same result."""
-    one, chunks = found["counts"]["1"], found[f"chunks {count}"]
+    one, chunks = others["eight"], others[f"chunks {count}"]
     assert chunks["in_chunks"] and chunks["devices"] == count
     assert chunks["status"] == "solved" and chunks["feasible"]
     assert chunks["certified_gap"] <= GAP
@@ -102,15 +117,17 @@ def test_chunks_on_devices_agree(found, count):
         assert chunks[name] == pytest.approx(one[name], rel=GAP), name
 
 
-def test_float32_and_smoothing_on_three_devices(found):
+@pytest.mark.slow
+def test_float32_and_smoothing_on_three_devices(others):
     """As certified from the tables in float64."""
-    told = found["smooth float32"]
+    told = others["smooth float32"]
     assert told["status"] == "solved" and told["devices"] == 3
     assert told["feasible"] and told["certified_gap"] <= 1e-3
 
 
-def test_one_vehicle_and_eight_devices(found):
+@pytest.mark.slow
+def test_one_vehicle_and_eight_devices(others):
     """Devices without a vehicle are left out."""
-    told = found["one vehicle"]
+    told = others["one vehicle"]
     assert told["status"] == "solved" and told["devices"] == 1
     assert told["feasible"]

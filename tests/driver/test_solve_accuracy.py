@@ -13,10 +13,14 @@ TIMETABLES = {
     "quarters": ("tight", 90, 96, 15, 7),
     "week": ("hard", 600, 168, 60, 12),
 }
-FLEETS = [("day", seed) for seed in range(7)]
-FLEETS += [("half hours", seed) for seed in (None, 1, 2, 3, 4)]
-FLEETS += [("quarters", seed) for seed in (None, 1, 2, 3)]
-FLEETS += [("week", seed) for seed in (None, 1)]
+SEEDS = {"day": range(7), "half hours": (None, *range(1, 5)), "week": (None, 1)}
+SEEDS["quarters"] = (None, 1, 2, 3)
+# The first two of each timetable are quick to check; all of them are a slow test.
+FLEETS = [
+    pytest.param(name, seed, marks=[pytest.mark.slow] if nth > 1 else [])
+    for name, seeds in SEEDS.items()
+    for nth, seed in enumerate(seeds)
+]
 
 
 def solved(name: str, seed: int | None, gap: float, **settings):
@@ -38,7 +42,7 @@ def test_the_day_is_the_street():
 
 @pytest.mark.parametrize(("name", "seed"), FLEETS)
 def test_against_highs(name, seed):
-    """With default settings: 18 fleets."""
+    """With default settings: 18 fleets, eight of them without the slow ones."""
     solved(name, seed, 1e-3)
 
 
@@ -54,7 +58,7 @@ def test_against_highs_to_six_digits(name, seed):
     solved(name, seed, 1e-6)
 
 
-@pytest.mark.parametrize(("name", "seed"), FLEETS[:7])
+@pytest.mark.parametrize(("name", "seed"), FLEETS[:3])
 def test_against_highs_in_float32(name, seed):
     """Certified in float64: the plan is projected once more, so 1e-6 kWh holds too."""
     solved(name, seed, 1e-3, dtype="float32")

@@ -23,7 +23,7 @@ from macjax import (
 from macjax.market.complementarity import complementarity
 from macjax.objectives.compile import feeder_terms
 
-SEEDS = range(3)
+SEEDS = (0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2)))
 OBJECTIVES = {
     "peak": PeakOverload(),
     "overload": OverloadEnergy(2.0),
