@@ -63,7 +63,13 @@ class Agreement:
         return total / share.reshape(-1, *[1] * (values.ndim - 1))
 
     def polished(self, problem, price: np.ndarray, multiplier: np.ndarray):
-        """The same with all nodes at one price, and multipliers by class there."""
+        """The same with all nodes at one price, and multipliers by class there.
+
+        Arguments:
+            problem: `PriceProblem` of the run.
+            price: of all nodes, shape (T,) [currency/kWh].
+            multiplier: A, shape (classes,) [currency/kWh].
+        """
         charging = problem.charging_at(price, multiplier)
         return dataclasses.replace(
             self,

@@ -98,7 +98,12 @@ class PriceProblem:
             return np.asarray(self.cost.value(np.asarray(demand_kw, np.float64)))
 
     def charging_at(self, price: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
-        """u_nt = clip((A_n - b_n - p_t) / (2 a_n), 0, limit_nt), (classes, T) [kW]."""
+        """u_nt = clip((A_n - b_n - p_t) / (2 a_n), 0, limit_nt), (classes, T) [kW].
+
+        Arguments:
+            price: p, shape (T,) [currency/kWh].
+            multiplier: A, shape (classes,) [currency/kWh]; its dtype is the result's.
+        """
         takers, dtype = self.takers, multiplier.dtype
         gain = (0.5 / takers.curvature).astype(dtype)[:, None]
         spare = multiplier - takers.slope.astype(dtype)

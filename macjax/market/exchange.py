@@ -135,7 +135,8 @@ def exchange(
             `protocols`); "sgd" or "adam", with a step that falls with the root of the
             round; or an `optax.GradientTransformation` of prices over the usual price
             of the feeder (its upgrade cost, with the default objective).
-        step: of these in the first round, in such prices; None is 0.1, 0.1 and 0.03.
+        step: of these in the first round, as a share of that price; None is 0.1, 0.1
+            and 0.03.
         averaging: of the answers in the price ascent: "linear", "uniform" or "last".
         time_limit: most seconds, compiling included.
         on_infeasible: as in `solve`: "error", "drop" or "relax".

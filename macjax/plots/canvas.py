@@ -118,6 +118,7 @@ def style_of(solution, rank: int):
 
 
 def require_known(wanted, known) -> None:
+    """An error that names the feeders that are wanted and not known."""
     known = list(known)
     unknown = [i for i in wanted if i not in known]
     if unknown:
