@@ -50,7 +50,7 @@ def iterations(run: PriceRun, quantity: str = "price", most: int = 8, ax=None):
         base = run.problem.base_demand_kw
         base = np.append(base, base[-1])
         ax.step(hours, base, where="post", color="k", ls=":", label="without EVs")
-    ax.set_xlabel("hours from the start")
+    ax.set_xlabel("time from the start [h]")
     ax.set_ylabel(QUANTITIES[quantity])
     legend_below(ax, columns=4)
     return ax

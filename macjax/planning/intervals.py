@@ -7,7 +7,7 @@ simulation and has no interval), per-session charging (C_s, L_s) and MAC (C_m, L
     upgrade cost at least needed                      [L_m, C_m]
     cost that coordination avoids at most             [U - C_m, U - L_m]
     value of coordination within sessions             [U - C_s, U - L_s]
-    value of mobility awareness, C_s* - C_m*          [L_s - C_m, C_s - L_m]
+    value of mobility awareness, C_s* - C_m* >= 0     [L_s - C_m or 0, C_s - L_m]
 
 The last one compares like with like where per-session charging serves all trips and
 its schedules lie in MAC's set. Where it strands vehicles or leaves MAC's set it does
@@ -81,7 +81,7 @@ def certified_intervals(solutions: Iterable) -> pd.DataFrame:
             name = AWARENESS if serves_less else DIFFERENCE
             add(name, low if serves_less else math.nan, less, math.nan, why)
         else:
-            add(AWARENESS, low, less, high)
+            add(AWARENESS, max(low, 0.0), less, high)
     frame = pd.DataFrame(rows, columns=[*COLUMNS[:4], "remark"])
     whole = cost.get("unmanaged", math.nan)
     frame["percent_of_unmanaged"] = 100 * frame["found"] / (whole or math.nan)

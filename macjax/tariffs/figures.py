@@ -119,7 +119,7 @@ def queues(operator: Operator, arcs: int = 5, ax=None):
     for rank, arc in enumerate(most.index):
         look = {"color": COLOURS[rank % len(COLOURS)], "ls": LINES[rank % len(LINES)]}
         ax.step(table.index, table[arc], where="post", label=str(arc), **look)
-    ax.set_ylabel("EVs in the queue")
+    ax.set_ylabel("queue [EVs]")
     ax.set_title("Queues at the exits of roads", loc="left")
     ax.legend(fontsize=8)
     _days(ax, table.index)
@@ -157,7 +157,7 @@ def line_loads(case: Case, plans: Mapping, line: str, ax=None):
     limit = float(case.grid.limit_kw[row])
     if not np.isnan(limit):
         ax.axhline(limit, color=BLACK, lw=1.2)
-    ax.set_ylabel("kW")
+    ax.set_ylabel("load of the line [kW]")
     ax.set_title(f"Load of line {line} and its limit", loc="left")
     ax.legend(fontsize=8)
     _days(ax, case.times)
@@ -186,7 +186,7 @@ def tariff_curves(plans: Mapping, stations, ax=None):
                 ls=LINES[rank % len(LINES)],
                 label=f"{station}, {label}",
             )
-    ax.set_ylabel("tariff per kWh")
+    ax.set_ylabel("tariff [currency/kWh]")
     ax.set_title("Dynamic tariffs", loc="left")
     ax.legend(fontsize=8)
     _days(ax, times)
@@ -214,7 +214,7 @@ def cost_of_gamma(study, ax=None):
             ls=LINES[rank % len(LINES)],
             label=f"half-widths {100 * float(str(level)):g} %",
         )
-    ax.set(xlabel="gamma", ylabel="cost above gamma = 0")
+    ax.set(xlabel="gamma", ylabel="cost above that of gamma = 0 [currency]")
     ax.set_title("Cost of robustness", loc="left")
     ax.legend(fontsize=8)
     return ax
@@ -227,5 +227,5 @@ def _days(ax, times) -> None:
     zone = pd.DatetimeIndex(times).tz
     ax.xaxis.set_major_locator(dates.HourLocator(byhour=range(0, 24, 6), tz=zone))
     ax.xaxis.set_major_formatter(dates.DateFormatter("%H", tz=zone))
-    ax.set_xlabel("hour")
+    ax.set_xlabel("hour of the day [h]")
     ax.set_xlim(times[0], times[-1])
