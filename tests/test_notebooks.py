@@ -106,8 +106,9 @@ def prices(names: dict) -> None:
     )
     assert names["judged"].feasible
     assert names["judged"].objective > 2 * names["mac"].objective
-    clearing = list(names["clearing"].values())
-    assert clearing[-1] < 0.1 * clearing[0]
+    clearing = [found.to_list() for found in names["clearing"].values()]
+    assert clearing[-1][0] < 0.1 * clearing[0][0]
+    assert all(load <= bound for load, bound in clearing)
     gaps = [run.solution.gap for run in names["runs"]]
     assert min(gaps) == gaps[0] < 0.01
 
