@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from _scale.process import environment
+from _scale.process import environment, write_json
 
 KEPT = ("map.png", "feeders.png", "flexibility.png")
 
@@ -59,12 +59,10 @@ def main() -> int:
         **environment(),
         "records": record,
     }
-    text = json.dumps(record, indent=1) + "\n"
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(text, encoding="utf-8")
+        write_json(args.json, record)
     else:
-        print(text)
+        print(json.dumps(record, indent=1))
     return code
 
 

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from _scale.process import environment, peak_gib
+from _scale.process import environment, peak_gib, write_json
 
 import macjax
 
@@ -112,8 +112,7 @@ def main() -> None:
             values = record[f"{name}_{dtype}"].items()
             print(f"{name}, {dtype}: " + ", ".join(f"{k} {v}" for k, v in values))
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(record, indent=2) + "\n")
+        write_json(arguments.json, record)
 
 
 if __name__ == "__main__":

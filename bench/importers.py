@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _scale.process import environment, peak_gib
+from _scale.process import environment, peak_gib, write_json
 
 ZONES = 1454
 FORMATS = ("matsim", "activitysim", "simbev")
@@ -186,8 +186,7 @@ def main() -> None:
         shown = ", ".join(f"{key} {value:,}" for key, value in record[name].items())
         print(f"{name}: {shown}")
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(record, indent=2) + "\n")
+        write_json(arguments.json, record)
 
 
 if __name__ == "__main__":

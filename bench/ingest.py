@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from _scale.process import environment, peak_gib
+from _scale.process import environment, peak_gib, write_json
 
 from macjax.fleet.packing import pack
 from macjax.scenario import Scenario
@@ -231,8 +231,7 @@ def main() -> None:
         if key != "versions":
             print(f"{key:<{width}}  {value}")
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(record, indent=2) + "\n")
+        write_json(arguments.json, record)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,12 @@ Napa County, unmanaged and MAC, as sweeps that go on where they were stopped (in
 import argparse
 import dataclasses
 import itertools
-import json
 import sys
 import time
 from pathlib import Path
 
 import pandas as pd
-from _scale.process import environment
+from _scale.process import environment, write_json
 
 import macjax
 from macjax import importers, studies
@@ -136,9 +135,7 @@ def main() -> int:
             "seconds": round(time.monotonic() - begin, 1),
             **environment(),
         }
-        args.results.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(json_value(record), indent=1) + "\n"
-        (args.results / f"napa_{part}.json").write_text(text, encoding="utf-8")
+        write_json(args.results / f"napa_{part}.json", json_value(record))
     return 0
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _scale.process import environment
+from _scale.process import environment, write_json
 
 from macjax import tariffs
 
@@ -96,7 +96,7 @@ def main() -> None:
         "seconds": times(case),
     }
     print(json.dumps(record, indent=2))
-    RESULTS.joinpath("tariffs.json").write_text(json.dumps(record, indent=2) + "\n")
+    write_json(RESULTS / "tariffs.json", record)
     if given.search:
         runs = find(case)
         print(runs.head(10).to_string())

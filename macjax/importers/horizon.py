@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from macjax._errors import SettingsError
 from macjax.scenario.schema import DAY_MINUTES
 from macjax.scenario.times import AWARE, NAIVE
+from macjax.scenario.zones import find_zone
 
 # A Monday in March, for files that name no date.
 START = "2026-03-02"
@@ -115,12 +116,12 @@ def instant(value, timezone: str) -> pd.Timestamp:
 
 
 def _zone(timezone: str) -> zoneinfo.ZoneInfo:
-    try:
-        return zoneinfo.ZoneInfo(timezone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
+    zone = find_zone(timezone)
+    if zone is None:
         raise SettingsError(
             f"timezone must be an IANA name such as Europe/Berlin; got {timezone!r}"
-        ) from error
+        )
+    return zone
 
 
 def parse_clock(text: pd.Series) -> tuple[np.ndarray, np.ndarray]:

@@ -19,12 +19,12 @@ import math
 import os
 import re
 import tomllib
-import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 
 from .._errors import SettingsError, nearest
 from .._sections import nested, read_section
+from ..scenario.zones import find_zone
 from .parameters import (
     COUNTIES,
     Chargers,
@@ -160,13 +160,9 @@ def check(config: RegionConfig) -> None:
         raise SettingsError(
             f"region.slot_minutes must divide 1440, not {config.slot_minutes}"
         )
-    try:
-        zoneinfo.ZoneInfo(config.timezone)
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
+    if find_zone(config.timezone) is None:
         rule = "must be an IANA name such as America/Los_Angeles"
-        raise SettingsError(
-            f"region.timezone {rule}, not {config.timezone!r}"
-        ) from error
+        raise SettingsError(f"region.timezone {rule}, not {config.timezone!r}")
     for name in config.counties:
         if name not in COUNTIES.values() and not re.fullmatch(r"county\d+", name):
             hint = nearest(name, COUNTIES.values())

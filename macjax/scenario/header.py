@@ -13,6 +13,7 @@ import pandas as pd
 from macjax._errors import Fault, nearest
 from macjax.scenario.schema import DAY_MINUTES, KEYS, SLOT_LIMIT
 from macjax.scenario.times import AWARE, NAIVE, naive_rules
+from macjax.scenario.zones import find_zone
 
 FILE = "scenario.toml"
 MINUTE = 60_000_000
@@ -108,16 +109,14 @@ def _missing(name: str, given: Mapping, accepted: list[str]) -> str:
 def _zone(value, faults: list[Fault]) -> str | None:
     if value is None:
         return None
-    try:
-        zoneinfo.ZoneInfo(value)
+    if find_zone(value) is not None:
         return str(value)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError, TypeError):
-        known = sorted(zoneinfo.available_timezones())
-        close = get_close_matches(str(value), known, n=1, cutoff=0.5)
-        advice = f"did you mean '{close[0]}'?" if close else "e.g. America/Los_Angeles"
-        rule = f"must be an IANA time zone; found {value!r}; {advice}"
-        faults.append(Fault(FILE, "timezone", rule))
-        return None
+    known = sorted(zoneinfo.available_timezones())
+    close = get_close_matches(str(value), known, n=1, cutoff=0.5)
+    advice = f"did you mean '{close[0]}'?" if close else "e.g. America/Los_Angeles"
+    rule = f"must be an IANA time zone; found {value!r}; {advice}"
+    faults.append(Fault(FILE, "timezone", rule))
+    return None
 
 
 def _start(value, zone: str | None, faults: list[Fault]) -> pd.Timestamp | None:

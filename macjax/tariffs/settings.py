@@ -13,13 +13,13 @@ the nearest one. Reading a file runs no code.
 import dataclasses
 import math
 import numbers
-import zoneinfo
 from collections.abc import Mapping
 
 import pandas as pd
 
 from macjax._errors import SettingsError
 from macjax._sections import nested, read_section
+from macjax.scenario.zones import find_zone
 
 PARAMETERS = ("load", "pv", "wind")
 # Instants of the longest horizon, and steps of the longest road
@@ -225,13 +225,9 @@ def _check(settings: Settings, owner: str) -> None:
     if not settings.steps:
         raise SettingsError(f"{owner}: steps is missing: the number of instants")
     _check_ranges(settings, owner)
-    try:
-        zoneinfo.ZoneInfo(settings.timezone)
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
+    if find_zone(settings.timezone) is None:
         rule = "must be an IANA name such as Europe/Berlin"
-        raise SettingsError(
-            f"{owner}: timezone {rule}, not {settings.timezone!r}"
-        ) from error
+        raise SettingsError(f"{owner}: timezone {rule}, not {settings.timezone!r}")
     try:
         aware = pd.Timestamp(settings.start).tzinfo is not None
     except ValueError:

@@ -49,10 +49,7 @@ def wider(scenario, solution):
     profile = scenario.feeder_profile
     upgrades = solution.upgrades().set_index("feeder_id")["upgrade_kw"]
     profile["capacity_kw"] += 1.02 * profile["feeder_id"].map(upgrades)
-    names = ("name", "start", "timezone", "slot_minutes", "slots")
-    names += ("vehicles", "stays", "trips", "feeders")
-    given = {name: getattr(scenario, name) for name in names}
-    return macjax.Scenario.from_frames(**given, feeder_profile=profile)
+    return scenario.with_tables(feeder_profile=profile)
 
 
 def certified(scenario, solution) -> dict:

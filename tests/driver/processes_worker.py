@@ -54,11 +54,7 @@ def too_far(scenario: macjax.Scenario) -> macjax.Scenario:
     """Process 1 has trips that no battery can serve."""
     if jax.process_index() == 0:
         return scenario
-    names = ("name", "start", "timezone", "slot_minutes", "slots", "vehicles")
-    names += ("stays", "trips", "feeders", "feeder_profile")
-    given = {name: getattr(scenario, name) for name in names}
-    given["trips"] = given["trips"].assign(energy_kwh=1e3)
-    return macjax.Scenario.from_frames(**given)
+    return scenario.with_tables(trips=scenario.trips.assign(energy_kwh=1e3))
 
 
 def interrupt(record: dict) -> None:

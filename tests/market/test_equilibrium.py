@@ -205,16 +205,7 @@ def split(scenario):
         frames[name] = pd.concat(twins, ignore_index=True)
     vehicles = frames["vehicles"]
     frames["vehicles"] = vehicles.assign(weight=vehicles["weight"] / 2)
-    return macjax.Scenario.from_frames(
-        name=scenario.name,
-        start=scenario.start,
-        timezone=scenario.timezone,
-        slot_minutes=scenario.slot_minutes,
-        slots=scenario.slots,
-        feeders=scenario.feeders,
-        feeder_profile=scenario.feeder_profile,
-        **frames,
-    )
+    return scenario.with_tables(**frames)
 
 
 def test_weights_are_vehicles():

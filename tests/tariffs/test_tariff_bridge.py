@@ -66,18 +66,7 @@ def test_hours_and_times_mean_the_same(scenario):
             "base_kw": 1.0,
         }
     )
-    daily = macjax.Scenario.from_frames(
-        name="daily",
-        start=scenario.start,
-        timezone=scenario.timezone,
-        slot_minutes=scenario.slot_minutes,
-        slots=scenario.slots,
-        vehicles=scenario.vehicles,
-        stays=scenario.stays,
-        trips=scenario.trips,
-        feeders=scenario.feeders,
-        feeder_profile=by_hour,
-    )
+    daily = scenario.with_tables(name="daily", feeder_profile=by_hour)
     kept = macjax.robust_headroom(daily, hours, 1.0)
     assert "hour" in kept.feeder_profile and kept.feeder_profile["hour"].notna().all()
     for frame in (hours, times):
