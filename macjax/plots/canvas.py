@@ -5,6 +5,7 @@ hatch they also differ in grey. Needs matplotlib (`pip install macjax[plots]`), 
 when the first figure is made.
 """
 
+import itertools
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
@@ -13,13 +14,6 @@ import pandas as pd
 
 from macjax._errors import FIRST_IDS, MacjaxError, SettingsError, SolutionError
 
-LABELS = {
-    "mac": "MAC (coordinated)",
-    "unmanaged": "unmanaged",
-    "per_session": "per session",
-    "time_of_use": "time of use",
-    "first_come": "first come",
-}
 # Okabe and Ito's colours, told apart with any colour vision; with the line style or
 # hatch they also differ in grey.
 STYLES = {
@@ -58,6 +52,8 @@ def axes_of(ax, size: tuple[float, float]):
         import matplotlib.pyplot as pyplot
 
         _, ax = pyplot.subplots(figsize=size, layout="constrained")
+    if not hasattr(ax, "spines"):
+        raise SettingsError(f"ax must be matplotlib axes, not {type(ax).__name__}")
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     return ax
@@ -93,28 +89,40 @@ def shown_name(name) -> str:
     return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
 
 
-def by_label(solutions) -> dict:
-    """Solutions by the label to show, repeated labels numbered."""
-    if isinstance(solutions, Mapping):
-        given = list(solutions.items())
-    else:
-        many = solutions if isinstance(solutions, list | tuple) else [solutions]
-        given = [(LABELS.get(s.method, s.method), s) for s in many]
-    if not given:
-        raise SolutionError("there is no solution to draw")
-    shown = {}
-    for label, solution in given:
-        name, count = str(label), 1
-        while name in shown:
-            count += 1
-            name = f"{label} {count}"
-        shown[name] = solution
-    return shown
+def amount(value: float) -> str:
+    """A number for people: thousands by comma, decimals where they tell something.
+
+    As the script of a report writes it: 12,346 and 573.6 and 0.37.
+    """
+    size = abs(value)
+    text = f"{value:,.{0 if size >= 1000 else 1 if size >= 10 else 2}f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
-def style_of(solution, rank: int):
+def styles_of(shown: Mapping) -> dict:
+    """Colour, line style and hatch of each label, no two alike while there are some.
+
+    The first solution of a method has the method's own, any other a spare one.
+
+    Arguments:
+        shown: solutions by label.
+    """
+    methods = {solution.method for solution in shown.values()}
+    free = [STYLES[name] for name in STYLES if name not in methods]
+    first, *last = SPARE_STYLES  # black and yellow are the hardest to tell and to see
+    spare = itertools.cycle([first, *free, *last])
+    own = {name: style for name, style in STYLES.items() if name in methods}
+    return {
+        label: own.pop(solution.method, None) or next(spare)
+        for label, solution in shown.items()
+    }
+
+
+def style_of(solution):
     """Colour, line style and hatch of a method, spare ones for unknown methods."""
-    return STYLES.get(solution.method, SPARE_STYLES[rank % len(SPARE_STYLES)])
+    return STYLES.get(solution.method, SPARE_STYLES[0])
 
 
 def require_known(wanted, known) -> None:
@@ -148,8 +156,25 @@ def local_time_axis(ax, scenario) -> None:
     zone = ZoneInfo(scenario.timezone)
     locator = dates.AutoDateLocator(tz=zone, minticks=4, maxticks=10)
     ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz=zone))
+    # Weeks of charging are read by the day of the week.
+    formats = ["%Y", "%b", "%a %d", "%H:%M", "%H:%M", "%S.%f"]
+    midnights = ["", "%Y", "%a %d %b", "%a %d", "%H:%M", "%H:%M"]
+    formatter = dates.ConciseDateFormatter(
+        locator, tz=zone, formats=formats, zero_formats=midnights
+    )
+    ax.xaxis.set_major_formatter(formatter)
     ax.set_xlabel(f"local time ({scenario.timezone})")
+
+
+def thousands(axis) -> None:
+    """Numbers along an axis with commas, and never as powers of ten.
+
+    Arguments:
+        axis: `ax.xaxis` or `ax.yaxis`, linear.
+    """
+    axis.set_major_formatter(
+        lambda value, _: f"{value:,.10g}".replace("-", "\N{MINUS SIGN}")
+    )
 
 
 def legend_below(ax, columns: int) -> None:

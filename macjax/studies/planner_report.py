@@ -15,7 +15,7 @@ import pandas as pd
 
 from macjax._output import json_value
 from macjax.planning.intervals import AVOIDED, AWARENESS, BASE, DIFFERENCE, UPGRADE
-from macjax.plots import LABELS
+from macjax.plots import LABELS, amount
 from macjax.regions.left_out import LeftOut
 from macjax.results.manifest import plain
 from macjax.results.summary import versions
@@ -25,15 +25,15 @@ WHOLE: Callable = "{:,.0f}".format
 ROWS = (
     ("status", "status", str),
     ("feeders_overloaded", "feeders overloaded", WHOLE),
-    ("upgrade_kw", "upgrade [kW]", WHOLE),
+    ("upgrade_kw", "upgrade [kW]", amount),
     ("avoided_percent", "avoided of unmanaged [% of kW]", "{:.1f}".format),
-    ("upgrade_cost", "upgrade cost [{}]", WHOLE),
-    ("lower_bound", "no schedule of its kind costs less than [{}]", WHOLE),
+    ("upgrade_cost", "upgrade cost [{}]", amount),
+    ("upgrade_cost_at_least", "no schedule of its kind costs less than [{}]", amount),
     ("gap", "certified gap", "{:.1e}".format),
     ("units", "standard transformers", WHOLE),
     ("discrete_kva", "their rating [kVA]", WHOLE),
     ("discrete_cost_usd", "their cost [USD]", WHOLE),
-    ("energy_kwh", "energy from the grid [MWh]", lambda v: f"{v / 1e3:,.0f}"),
+    ("energy_kwh", "energy from the grid [MWh]", lambda v: amount(v / 1e3)),
     ("stranded", "rows stranded by the method", WHOLE),
     ("infeasible", "rows that cannot make their trips however they charge", WHOLE),
     ("dropped", "of them left out", WHOLE),
@@ -96,18 +96,18 @@ def headline(intervals: pd.DataFrame, currency: str) -> str:
         return "Unmanaged charging overloads no feeder."
     base = rows.loc[UPGRADE.format(BASE), "found"]
     text = (
-        f"**Of the {currency} {whole:,.0f} that unmanaged charging needs, no "
+        f"**Of the {currency} {amount(whole)} that unmanaged charging needs, no "
         f"coordination avoids more than {100 * row['at_most'] / whole:.2f} %; MAC's "
         f"schedule avoids {100 * row['found'] / whole:.2f} %.** The base load alone "
         f"needs {100 * base / whole:.2f} % of it, which no charging can avoid."
     )
     if AWARENESS in rows.index:
         row = rows.loc[AWARENESS]
-        worth = f"{row['at_least']:,.0f}"
+        worth = amount(row["at_least"])
         if row["remark"]:
             worth += f" at least: {row['remark']}"
         else:
-            worth += f" to {row['at_most']:,.0f}"
+            worth += f" to {amount(row['at_most'])}"
         text += (
             " Seeing trips ahead instead of session by session is worth "
             f"{currency} {worth}."
@@ -155,7 +155,7 @@ def _intervals(frame: pd.DataFrame) -> str:
     money = ["at_least", "found", "at_most"]
     shown = frame[["quantity", *money]].copy()
     for column in money:
-        shown[column] = [_cell(v, WHOLE) for v in frame[column]]
+        shown[column] = [_cell(v, amount) for v in frame[column]]
     share = [_cell(v, "{:.2f}".format) for v in frame["percent_of_unmanaged"]]
     shown = shown.assign(share=share)
     shown.columns = ["", f"at least [{unit}]", f"found [{unit}]", f"at most [{unit}]",

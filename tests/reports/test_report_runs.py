@@ -58,7 +58,7 @@ def test_missing_baselines_are_computed_and_said(
     page = read_page(path)
     assert "unmanaged was computed for this report." in page.text()
     own = unmanaged(town_of_two).summary()["upgrade_cost"]
-    assert f"{own:,.0f}" in page.text("td")
+    assert plots.amount(own) in page.text("td")
     assert "computing per session ..." in capsys.readouterr().err
 
 
