@@ -49,9 +49,9 @@ def feeder_map(solution, largest_kw: float | None = None, ax=None):
     needy = needy[np.argsort(-upgrade[needy], kind="stable")]
     colour, _, _ = style_of(solution)
     look = {"facecolor": f"{colour}80", "edgecolor": colour, "lw": 0.6}
-    ax.scatter(x[needy], y[needy], s=_area(upgrade[needy], most), **look)
-    largest = needy[:NAMED]
-    _name(ax, table["feeder_id"].iloc[largest], x[largest], y[largest], np.nanmean(x))
+    area = _area(upgrade[needy], most)
+    ax.scatter(x[needy], y[needy], s=area, **look)
+    _name(ax, table["feeder_id"], x, y, needy[:NAMED], np.sqrt(area / np.pi))
     if most > 0:
         for kw in (most, most / 4):
             label = f"{amount(float(f'{kw:.2g}'))} kW"
@@ -78,13 +78,14 @@ def _area(kw, most: float):
     return SMALLEST + (LARGEST - SMALLEST) * kw / (most or 1.0)
 
 
-def _name(ax, names, x, y, middle: float) -> None:
-    """Names beside their places, towards the middle of the map."""
-    for name, here, there in zip(names, x, y, strict=True):
-        right = here > middle
+def _name(ax, names: pd.Series, x, y, rows, radius) -> None:
+    """Names of some feeders beside their dots, towards the middle of the map."""
+    middle = np.nanmean(x)
+    for row, beside in zip(rows, radius + 2, strict=False):
+        side, align = (-beside, "right") if x[row] > middle else (beside, "left")
         ax.annotate(
-            shown_name(name), (here, there), (-8 if right else 8, 0), fontsize=8,
-            textcoords="offset points", ha="right" if right else "left", va="center",
+            shown_name(names.iloc[row]), (x[row], y[row]), (side, 0), ha=align,
+            textcoords="offset points", va="center", fontsize=8,
         )  # fmt: skip
 
 

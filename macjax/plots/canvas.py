@@ -172,9 +172,12 @@ def thousands(axis) -> None:
     Arguments:
         axis: `ax.xaxis` or `ax.yaxis`, linear.
     """
-    axis.set_major_formatter(
-        lambda value, _: f"{value:,.10g}".replace("-", "\N{MINUS SIGN}")
-    )
+
+    def text(value: float, _) -> str:
+        found = f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:,.10g}"
+        return found.replace("-", "\N{MINUS SIGN}")
+
+    axis.set_major_formatter(text)
 
 
 def legend_below(ax, columns: int) -> None:

@@ -219,9 +219,16 @@ def _upgrade_table(facts: Facts, rows: np.ndarray) -> str:
     table = {"feeder": [short(i) for i in facts.upgrades["feeder_id"].iloc[rows]]}
     for label in facts.usable:
         kw, cost = facts.upgrades[label].iloc[rows], facts.cost[label].iloc[rows]
-        table[f"{short(label)} [kW]"] = [amount(v) for v in kw]
-        table[f"{short(label)} [{currency}]"] = [amount(v) for v in cost]
+        table[f"{short(label)} [kW]"] = _aligned(kw)
+        table[f"{short(label)} [{currency}]"] = _aligned(cost)
     return table_html(pd.DataFrame(table), "Upgrade by feeder, the worst first")
+
+
+def _aligned(values: pd.Series) -> list[str]:
+    """Numbers of a column, with as many decimals as its largest one asks for."""
+    most = values.abs().max()
+    digits = 0 if most >= 1e4 else 1 if most >= 100 else 2
+    return [f"{v:,.{digits}f}" for v in values]
 
 
 def _map(facts: Facts) -> str:
