@@ -53,7 +53,8 @@ def _lead(facts: Facts) -> str:
     scenario = facts.scenario
     weight = float(scenario.vehicles["weight"].sum())
     size = (
-        f"{amount(weight)} vehicles in {_counted(len(scenario.vehicles), 'row')}, "
+        f"{amount(weight)} vehicle{'' if weight == 1 else 's'} in "
+        f"{_counted(len(scenario.vehicles), 'row')}, "
         f"{_counted(len(scenario.feeders), 'feeder')}, "
         f"{_counted(scenario.slots, 'slot')} of "
         f"{scenario.slot_minutes} minutes from {scenario.start:%Y-%m-%d %H:%M} "

@@ -7,7 +7,7 @@ import pytest
 from study_cases import small
 
 import macjax
-from macjax import DataError, RegionWarning, SettingsError, planning, studies
+from macjax import DataError, RegionWarning, SettingsError, planning, plots, studies
 from macjax.studies import planner, planner_report
 
 METHODS = ["unmanaged", "first_come"]
@@ -132,7 +132,7 @@ def test_the_terminal_shows_the_units_of_its_rows(napa):
     text = planner_report.study_summary(napa.tables, "USD")
     (line,) = [x for x in text.splitlines() if "energy from the grid [MWh]" in x]
     kwh = napa.tables["methods"]["energy_kwh"]
-    assert line.split()[-2:] == [f"{v / 1e3:,.0f}" for v in kwh]
+    assert line.split()[-2:] == [plots.amount(v / 1e3) for v in kwh]
     assert "rows that cannot make their trips" in text
 
 
