@@ -135,6 +135,38 @@ def test_the_legend_of_upgrades_hides_no_bar(ax):
     assert not any(legend.overlaps(p.get_window_extent()) for p in ax.patches)
 
 
+def test_a_legend_and_days_fit_the_column_of_a_paper():
+    figure = Figure(figsize=(3.4, 3.0), dpi=100)
+    ax = figure.add_axes((0.15, 0.5, 0.8, 0.4))
+    plots.feeder_load([UNMANAGED, MAC], "A", ax)
+    figure.canvas.draw()
+    legend = ax.get_legend()
+    assert legend._ncols == 1
+    assert not legend.get_window_extent().overlaps(ax.xaxis.label.get_window_extent())
+    days = [t for t in ax.get_xticklabels() if t.get_text()]
+    boxes = [t.get_window_extent() for t in days]
+    assert all(a.x1 < b.x0 for a, b in zip(boxes, boxes[1:], strict=False))
+
+
+def test_next_to_no_capacity_does_not_flatten_the_others(ax):
+    class Tiny(FakeSolution):
+        def loads(self):
+            frame = super().loads()
+            small = frame["feeder_id"] == "A"
+            return frame.assign(capacity_kw=frame["capacity_kw"].mask(small, 0.01))
+
+    plots.load_duration(Tiny(), ax=ax)
+    assert ax.get_ylim()[1] == 400
+    assert any("000 %" in t.get_text() for t in ax.get_legend().get_texts())
+
+
+def test_kinds_of_place_differ_without_colour():
+    from macjax.planning.figures import place_look
+
+    kinds = ("home", "work", "public", "fast")
+    assert len({place_look(kind, 0)[1] for kind in kinds}) == 4
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [

@@ -30,12 +30,12 @@ from macjax.plots.canvas import (
 )
 from macjax.plots.given import LABELS, of_one_scenario, one_solution
 
-# Colours of kinds of place; others take spare ones.
+# Colours and hatches of kinds of place; others take spare ones.
 PLACES = {
-    "home": "#0072B2",
-    "work": "#E69F00",
-    "public": "#009E73",
-    "fast": "#CC79A7",
+    "home": ("#0072B2", ""),
+    "work": ("#E69F00", "///"),
+    "public": ("#009E73", "..."),
+    "fast": ("#CC79A7", "xxx"),
 }
 HOURS = np.arange(25)
 MEGA = 1e3
@@ -191,8 +191,9 @@ def flexibility(solutions, cells: str = "peak", by: str = "place", ax=None):
         values = np.array([bar[place] for bar in bars.values()]) / MEGA
         if not values.any():
             continue
+        colour, hatch = place_look(place, rank)
         ax.bar(
-            np.arange(len(bars)), values, 0.6, bottom, color=place_colour(place, rank),
+            np.arange(len(bars)), values, 0.6, bottom, color=colour, hatch=hatch,
             label=shown_name(place), edgecolor="white", lw=0.5,
         )  # fmt: skip
         bottom += values
@@ -224,9 +225,10 @@ def charging_profile(solution, by: str = "place", ax=None):
         values = np.append(values, values[-1:])
         if not np.nansum(values):
             continue
+        colour, hatch = place_look(place, rank)
         ax.fill_between(
             HOURS, bottom, bottom + values, step="post", lw=0, label=shown_name(place),
-            color=place_colour(place, rank),
+            facecolor=colour, edgecolor="white", hatch=hatch,
         )  # fmt: skip
         bottom = bottom + values
     ax.set_xlim(0, 24)
@@ -242,7 +244,7 @@ def charging_profile(solution, by: str = "place", ax=None):
     return ax
 
 
-def place_colour(place, rank: int) -> str:
-    """Colour of a kind of place; for one that is not known, by its rank."""
-    spare = [style[0] for style in (*SPARE_STYLES, *STYLES.values())]
+def place_look(place, rank: int) -> tuple[str, str]:
+    """Colour and hatch of a kind of place; for one that is not known, by its rank."""
+    spare = [(style[0], style[2]) for style in (*SPARE_STYLES, *STYLES.values())]
     return PLACES.get(str(place), spare[rank % len(spare)])

@@ -91,7 +91,7 @@ def _name(ax, names: pd.Series, x, y, rows, radius) -> None:
 
 def _is_power(value) -> bool:
     """Whether a value is a number of kW."""
-    return isinstance(value, int | float | np.number) and 0 <= value < np.inf
+    return isinstance(value, int | float | np.number) and bool(0 <= value < np.inf)
 
 
 def placed_by(feeders: pd.DataFrame) -> tuple[str, str, str, str] | None:

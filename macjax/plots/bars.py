@@ -3,12 +3,20 @@
 import numpy as np
 import pandas as pd
 
-from macjax.plots.canvas import amount, axes_of, shown_name, styles_of, thousands
+from macjax.plots.canvas import (
+    LEGEND_LINE,
+    LEGEND_POINTS,
+    amount,
+    axes_of,
+    inches_of,
+    legend_inches,
+    shown_name,
+    styles_of,
+    thousands,
+)
 from macjax.plots.given import scheduled
 
 MOST_FEEDERS = 20
-# Of the height of the axes: a line of the legend, and the place left of the legend.
-LEGEND_LINE, LEFT_OF_LEGEND = 0.075, 0.45
 
 
 def upgrades(solutions, ax=None):
@@ -29,16 +37,16 @@ def upgrades(solutions, ax=None):
     table = table.loc[order].head(min(max(needed, 1), MOST_FEEDERS))
     bars = table.to_numpy(np.float64)
     ax = axes_of(ax, (9.0, 4.2))
-    width, styles = 0.8 / len(shown), styles_of(shown)
+    thick, styles = 0.8 / len(shown), styles_of(shown)
     for rank, (label, solution) in enumerate(shown.items()):
         colour, _, hatch = styles[label]
         total = frames[label][["upgrade_kw", "upgrade_cost"]].sum()
         currency = shown_name(solution.scenario.currency)
         cost = f"{currency} {amount(total['upgrade_cost'])}"
         ax.bar(
-            np.arange(len(bars)) + (rank + 0.5) * width - 0.4,
+            np.arange(len(bars)) + (rank + 0.5) * thick - 0.4,
             bars[:, rank],
-            width,
+            thick,
             color=colour,
             hatch=hatch,
             edgecolor="white",
@@ -57,8 +65,11 @@ def upgrades(solutions, ax=None):
     ax.set_axisbelow(True)
     thousands(ax.yaxis)
     # The bars fall to the right: those below the legend must leave room for it.
-    room = min(LEGEND_LINE * (len(shown) + 1.5), 0.7)
-    below = bars[int(LEFT_OF_LEGEND * len(bars)) :].max(initial=0.0) / (1.0 - room)
+    width, height = inches_of(ax)
+    wide = legend_inches(ax.get_legend_handles_labels()[1]) / width
+    room = min(LEGEND_LINE * (len(shown) + 2.0) / (0.75 * height), 0.7)
+    below = bars[int(max(1.0 - wide, 0.0) * len(bars)) :].max(initial=0.0) / (1 - room)
     ax.set_ylim(0.0, max(1.05 * bars.max(initial=0.0), below) or 1.0)
-    ax.legend(loc="upper right", frameon=False, fontsize=9, title="in all feeders")
+    look = {"loc": "upper right", "frameon": False, "fontsize": LEGEND_POINTS}
+    ax.legend(title="in all feeders", **look)
     return ax

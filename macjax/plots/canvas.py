@@ -6,7 +6,7 @@ when the first figure is made.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -30,6 +30,10 @@ SPARE_STYLES = (
 )
 DRAWN_LAST = ("unmanaged", "mac")
 LONGEST_NAME = 40  # characters of an id or a label in a figure
+# About the sizes of texts [inch]: a letter and the line of a legend, the mark with its
+# room, names of days beside one another, numbers and label of an axis.
+LEGEND_POINTS, LETTER, LEGEND_LINE, LEGEND_MARK = 9, 0.0625, 0.19, 0.6
+DAY_INCHES, BELOW_AXES = 0.55, 0.54
 
 
 def require_matplotlib():
@@ -154,7 +158,9 @@ def local_time_axis(ax, scenario) -> None:
     from matplotlib import dates
 
     zone = ZoneInfo(scenario.timezone)
-    locator = dates.AutoDateLocator(tz=zone, minticks=4, maxticks=10)
+    width, _ = inches_of(ax)
+    most = min(max(int(width / DAY_INCHES), 3), 10)
+    locator = dates.AutoDateLocator(tz=zone, minticks=min(4, most), maxticks=most)
     ax.xaxis.set_major_locator(locator)
     # Weeks of charging are read by the day of the week.
     formats = ["%Y", "%b", "%a %d", "%H:%M", "%H:%M", "%S.%f"]
@@ -180,13 +186,35 @@ def thousands(axis) -> None:
     axis.set_major_formatter(text)
 
 
+def inches_of(ax) -> tuple[float, float]:
+    """Width and height of axes as they are before the layout [inch]."""
+    return ax.bbox.width / ax.figure.dpi, ax.bbox.height / ax.figure.dpi
+
+
+def legend_inches(labels: Iterable) -> float:
+    """About how wide a column of a legend with these labels is [inch]."""
+    letters = max((len(str(label)) for label in labels), default=0)
+    return LEGEND_MARK + LETTER * letters
+
+
 def legend_below(ax, columns: int) -> None:
-    """The legend under the axes, where it hides nothing."""
+    """The legend under the axes, where it hides nothing, in columns that have room.
+
+    Arguments:
+        ax: axes with all that is drawn.
+        columns: how many, at most.
+    """
+    from matplotlib.transforms import ScaledTranslation
+
+    _, labels = ax.get_legend_handles_labels()
+    fit = int(inches_of(ax)[0] / legend_inches(labels))
+    below = ScaledTranslation(0, -BELOW_AXES, ax.figure.dpi_scale_trans)
     ax.legend(
         loc="upper left",
-        bbox_to_anchor=(0.0, -0.16),
-        ncols=columns,
+        bbox_to_anchor=(0.0, 0.0),
+        bbox_transform=ax.transAxes + below,
+        ncols=min(max(fit, 1), columns),
         frameon=False,
-        fontsize=9,
+        fontsize=LEGEND_POINTS,
         borderaxespad=0.0,
     )

@@ -25,6 +25,7 @@ def listed(solutions, taker: str = "a figure") -> list[tuple[str, Any]]:
         solutions: one solution, a list, or a dict from label to solution.
         taker: what they are given to, for the error.
     """
+    given: list[tuple[Any, Any]]
     if isinstance(solutions, Mapping):
         given = list(solutions.items())
     elif hasattr(solutions, "summary"):
@@ -36,7 +37,7 @@ def listed(solutions, taker: str = "a figure") -> list[tuple[str, Any]]:
     if wrong := [type(s).__name__ for _, s in given if not hasattr(s, "summary")]:
         raise _wrong(taker, ", ".join(wrong[:3]))
     return [
-        (LABELS.get(s.method, s.method) if label is None else str(label), s)
+        (str(LABELS.get(s.method, s.method) if label is None else label), s)
         for label, s in given
     ]
 

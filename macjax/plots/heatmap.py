@@ -6,6 +6,7 @@ import pandas as pd
 from macjax._errors import SettingsError
 from macjax.plots.canvas import (
     axes_of,
+    inches_of,
     local_time_axis,
     require_known,
     require_matplotlib,
@@ -55,7 +56,7 @@ def price_heatmap(solution, feeders=None, ax=None):
     currency = shown_name(solution.scenario.currency)
     ax.figure.colorbar(mesh, ax=ax, pad=0.02, label=f"price [{currency}/kW]")
     # Names as large as the rows allow.
-    row_points = 72 * ax.bbox.height / ax.figure.dpi / len(table)
+    row_points = 72 * inches_of(ax)[1] / len(table)
     names = [shown_name(i) for i in table.index]
     ax.set_yticks(np.arange(len(table)), names, fontsize=min(8.0, 0.8 * row_points))
     ax.invert_yaxis()

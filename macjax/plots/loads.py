@@ -23,6 +23,7 @@ from macjax.plots.canvas import (
 from macjax.plots.given import of_one_scenario
 
 MOST_POINTS = 800  # of a curve of all feeders
+MOST_SHARE = 400  # of the capacity that is drawn [%]
 
 
 def feeder_load(solutions, feeder_id=None, ax=None):
@@ -124,6 +125,8 @@ def load_duration(solutions, feeder_id=None, ax=None):
         name = shown_name(feeder_id)
         ax.set_title(f"Feeder {name}: load duration", loc="left")
     ax.set_xlim(hours[0][0], whole)
+    # Next to no capacity makes a share without end; the legend says it.
+    ax.set_ylim(top=min(ax.get_ylim()[1], MOST_SHARE))
     thousands(ax.yaxis)
     ax.grid(color="0.93")
     legend_below(ax, columns=2)

@@ -46,7 +46,7 @@ def convergence(solution, ax=None):
         ax.set_yscale("log")
     else:
         thousands(ax.yaxis)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     ax.set_xlabel("iteration")
     currency = shown_name(solution.scenario.currency)
     ax.set_ylabel(f"objective [{currency}]")
