@@ -40,6 +40,7 @@ PLACES = {
 HOURS = np.arange(25)
 MEGA = 1e3
 MOST_USE = 200  # of the capacity that is shown [%]
+OF_TRANSFORMERS = "USD"  # currency of the unit costs
 # What an axis of money counts in, by its largest value.
 COUNTED_IN = ((1e6, 1e6, "million "), (1e4, 1e3, "thousand "), (0.0, 1.0, ""))
 
@@ -63,7 +64,8 @@ def cost_intervals(
 
     A bar is the continuous cost of the schedule; the line across it the certified
     lower bound of any schedule of its kind; the narrow bar beside it the cost in
-    standard transformers, whose unit costs hold no lines.
+    standard transformers, whose unit costs hold no lines. They are USD: in another
+    currency they are not drawn, as one axis has one unit.
 
     Arguments:
         solutions: of one scenario.
@@ -72,8 +74,10 @@ def cost_intervals(
     """
     shown = of_one_scenario(solutions)
     ax = axes_of(ax, (7.0, 4.2))
-    currency = shown_name(next(iter(shown.values())).scenario.currency)
+    currency = next(iter(shown.values())).scenario.currency
     costs = [_costs(s, transformers, power_factor, replace) for s in shown.values()]
+    if currency != OF_TRANSFORMERS:
+        costs = [row._replace(bought=0.0) for row in costs]
     largest = max(max(row.found, row.bought) for row in costs)
     unit, word = next((u, w) for least, u, w in COUNTED_IN if largest >= least)
     styles = styles_of(shown).values()
@@ -90,12 +94,13 @@ def cost_intervals(
             ends = (rank - 0.42, rank + 0.14)
             ax.hlines(row.at_least, *ends, color="k", lw=1.4, zorder=4)
     ax.bar(0, 0, color="0.5", label="cost per kW of each feeder")
-    ax.bar(0, 0, color="0.5", alpha=0.45, label="in standard transformers [USD]")
+    if currency == OF_TRANSFORMERS:
+        ax.bar(0, 0, color="0.5", alpha=0.45, label="in standard transformers [USD]")
     ax.hlines(
         [], 0, 0, color="k", lw=1.4, label="certified: none of its kind needs less"
     )
     ax.set_xticks(np.arange(len(shown)), [shown_name(label) for label in shown])
-    ax.set_ylabel(f"upgrade cost [{word}{currency}]")
+    ax.set_ylabel(f"upgrade cost [{word}{shown_name(currency)}]")
     ax.set_ylim(bottom=0.0)
     thousands(ax.yaxis)
     ax.set_title("Cost of the upgrades that charging needs", loc="left")

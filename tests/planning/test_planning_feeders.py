@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from planning_cases import APART, TOGETHER, solved, street
 
+import macjax
 from macjax import SettingsError, SolutionError, planning
 
 
@@ -82,6 +83,20 @@ def test_bars_of_cost_and_energy(pair, ax):
         assert "[MWh]" in stack.get_ylabel()
     with pytest.raises(SettingsError, match="'peak' or 'all'"):
         planning.flexibility(pair, "some")
+
+
+def test_one_axis_of_money_has_one_currency(ax):
+    """Transformers cost USD: they have no bar beside costs in EUR."""
+    dollars = street()
+    keys = ("name", "start", "timezone", "slot_minutes", "slots")
+    tables = ("vehicles", "stays", "trips", "feeders", "feeder_profile")
+    given = {name: getattr(dollars, name) for name in keys + tables}
+    euros = macjax.Scenario.from_frames(**given, currency="EUR")
+    planning.cost_intervals(solved(euros, TOGETHER), ax)
+    assert max(p.get_height() for p in ax.patches) == 1400
+    assert ax.get_ylabel() == "upgrade cost [EUR]"
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert not any("USD" in text for text in texts)
 
 
 def test_the_profile_stacks_places(pair, ax):
