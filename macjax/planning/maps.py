@@ -86,6 +86,7 @@ def _name(ax, names: pd.Series, x, y, rows, radius) -> None:
         ax.annotate(
             shown_name(names.iloc[row]), (x[row], y[row]), (side, 0), ha=align,
             textcoords="offset points", va="center", fontsize=8,
+            bbox={"facecolor": "white", "alpha": 0.6, "lw": 0, "pad": 0.6},
         )  # fmt: skip
 
 
