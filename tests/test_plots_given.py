@@ -213,3 +213,18 @@ def test_every_figure_names_the_extra_where_matplotlib_is_missing():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.count("pip install 'macjax[plots]'") == 3, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "down", "up"),
+    [
+        (153207.6, "153,207", "153,208"),
+        (573.6, "573.6", "573.6"),
+        (153208.0, "153,208", "153,208"),
+        (0.126, "0.12", "0.13"),
+        (-1.26, "-1.26", "-1.26"),
+        (float("nan"), "nan", "nan"),
+    ],
+)
+def test_ends_of_what_is_proved_are_rounded_outwards(value, down, up):
+    assert (plots.amount(value, -1), plots.amount(value, 1)) == (down, up)

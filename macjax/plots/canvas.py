@@ -93,13 +93,23 @@ def shown_name(name) -> str:
     return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
 
 
-def amount(value: float) -> str:
+def amount(value: float, toward: int = 0) -> str:
     """A number for people: thousands by comma, decimals where they tell something.
 
     As the script of a report writes it: 12,346 and 573.6 and 0.37.
+
+    Arguments:
+        value: the number.
+        toward: -1 rounds down, as what is proved to be needed at least must not become
+            more than is proved; 1 up; 0 to the nearest.
     """
     size = abs(value)
-    text = f"{value:,.{0 if size >= 1000 else 1 if size >= 10 else 2}f}"
+    digits = 0 if size >= 1000 else 1 if size >= 10 else 2
+    if toward and np.isfinite(value):
+        # What is a rounding of floats away from a whole one counts as that.
+        parts = value * 10**digits - toward * 1e-9 * (1 + size)
+        value = (np.ceil(parts) if toward > 0 else np.floor(parts)) / 10**digits
+    text = f"{value:,.{digits}f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text

@@ -29,7 +29,7 @@ def costs(facts: Facts) -> list[Figure]:
         numbers = solution.summary()
         text = f"{label}: {currency} {amount(numbers['upgrade_cost'])}"
         if np.isfinite(least := numbers["upgrade_cost_at_least"]):
-            text += f", no schedule of its kind needs less than {amount(least)}"
+            text += f", no schedule of its kind needs less than {amount(least, -1)}"
         said.append(text)
     svg = plots.as_svg(lambda ax: planning.cost_intervals(facts.usable, ax), TALL)
     alt = "Bars of the upgrade cost of each method. " + "; ".join(said) + "."

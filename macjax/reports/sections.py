@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from macjax.examples import example, example_assumptions
-from macjax.plots import LABELS, amount
+from macjax.plots import LABELS
 from macjax.reports import figures
 from macjax.reports.facts import DRAWN_FEEDERS, DRAWN_VEHICLES, Facts
 from macjax.reports.html import (
@@ -20,7 +20,7 @@ from macjax.reports.html import (
     short,
     table_html,
 )
-from macjax.studies.planner_report import ROWS
+from macjax.studies.planner_report import ROWS, interval_texts
 
 SHOWN_FEEDERS, MOST_ROWS = 20, 500
 NO_PLAN = "No solution has a schedule, so there is nothing to draw."
@@ -135,7 +135,7 @@ def _proved(facts: Facts) -> str:
     shown = {"quantity": [_in_words(q) for q in frame["quantity"]]}
     for column in ("at_least", "found", "at_most"):
         name = f"{column.replace('_', ' ')} [{unit}]"
-        shown[name] = [cell(v, amount) for v in frame[column]]
+        shown[name] = interval_texts(frame, column)
     share = [cell(v, "{:.2f}".format) for v in frame["percent_of_unmanaged"]]
     shown["found, of unmanaged [%]"] = share
     text = table_html(pd.DataFrame(shown), "Certified intervals")
