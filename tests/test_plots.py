@@ -181,6 +181,18 @@ def test_price_heatmap_orders_feeders_by_price_and_keeps_the_numbers(ax):
         plots.price_heatmap(UNMANAGED, ax=ax)
 
 
+@pytest.mark.parametrize(
+    ("count", "priced", "rows"),
+    [(24, 3, 24), (500, 3, 8), (500, 20, 20), (500, 99, 40)],
+)
+def test_price_heatmap_has_all_of_few_feeders_and_the_dear_ones_of_many(
+    count, priced, rows
+):
+    """Roundings of a solve are no prices."""
+    total = pd.Series(np.where(np.arange(count) < priced, 5.0, 1e-9))
+    assert plots.price_rows(total) == rows
+
+
 def test_price_heatmap_of_chosen_feeders_and_negative_prices(ax):
     class Negative(FakeSolution):
         def prices(self):

@@ -95,7 +95,7 @@ def cost_intervals(
             ax.hlines(row.at_least, *ends, color="k", lw=1.4, zorder=4)
     ax.bar(0, 0, color="0.5", label="cost per kW of each feeder")
     if currency == OF_TRANSFORMERS:
-        ax.bar(0, 0, color="0.5", alpha=0.45, label="in standard transformers [USD]")
+        ax.bar(0, 0, color="0.5", alpha=0.45, label="in standard transformers")
     ax.hlines(
         [], 0, 0, color="k", lw=1.4, label="certified: none of its kind needs less"
     )

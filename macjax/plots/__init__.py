@@ -17,8 +17,8 @@ from macjax.plots.canvas import amount as amount
 from macjax.plots.canvas import require_matplotlib as require_matplotlib
 from macjax.plots.canvas import shown_name as shown_name
 from macjax.plots.given import LABELS as LABELS
-from macjax.plots.heatmap import MOST_PRICE_ROWS as MOST_PRICE_ROWS
 from macjax.plots.heatmap import price_heatmap as price_heatmap
+from macjax.plots.heatmap import price_rows as price_rows
 from macjax.plots.loads import feeder_load as feeder_load
 from macjax.plots.loads import has_capacity as has_capacity
 from macjax.plots.loads import load_duration as load_duration

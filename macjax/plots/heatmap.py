@@ -16,6 +16,7 @@ from macjax.plots.canvas import (
 from macjax.plots.given import one_solution
 
 FEWEST_PRICE_ROWS, MOST_PRICE_ROWS = 8, 40
+DUST = 1e-6  # share of the largest sum of prices that is none
 
 
 def price_heatmap(solution, feeders=None, ax=None):
@@ -23,8 +24,8 @@ def price_heatmap(solution, feeders=None, ax=None):
 
     Arguments:
         solution: one with prices.
-        feeders: ids to show, in this order, or one; by default those with prices,
-            the largest sum first, at most 40.
+        feeders: ids to show, in this order, or one; by default all up to 40, else
+            those with prices, at least 8 and at most 40, the largest sum first.
         ax: matplotlib axes to draw in.
     """
     require_matplotlib()
@@ -35,8 +36,7 @@ def price_heatmap(solution, feeders=None, ax=None):
     if feeders is None:
         total = table.abs().sum(axis=1)
         table = table.loc[total.sort_values(ascending=False, kind="stable").index]
-        priced = int((total > 0).sum())
-        table = table.head(min(max(priced, FEWEST_PRICE_ROWS), MOST_PRICE_ROWS))
+        table = table.head(price_rows(total))
     else:
         feeders = [feeders] if np.isscalar(feeders) else list(feeders)
         require_known(feeders, table.index)
@@ -67,6 +67,18 @@ def price_heatmap(solution, feeders=None, ax=None):
     ax.set_title(f"Price of one more kW, {shown}", loc="left")
     local_time_axis(ax, solution.scenario)
     return ax
+
+
+def price_rows(total: pd.Series) -> int:
+    """How many feeders a map shows by default, from the sums of their prices.
+
+    Arguments:
+        total: one for each feeder [currency/kW].
+    """
+    if len(total) <= MOST_PRICE_ROWS:
+        return len(total)
+    priced = int((total.abs() > DUST * total.abs().max()).sum())
+    return min(max(priced, FEWEST_PRICE_ROWS), MOST_PRICE_ROWS)
 
 
 def _price_table(solution) -> pd.DataFrame:

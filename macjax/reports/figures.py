@@ -130,8 +130,7 @@ def prices(facts: Facts) -> list[Figure]:
     label, solution = priced[-1]
     table = solution.prices()
     total = table.groupby("feeder_id", sort=False)["price"].sum()
-    rows = min(len(total), max(int((total != 0).sum()), 12), plots.MOST_PRICE_ROWS)
-    size = (WIDE[0], max(PRICES + PRICE_ROW * rows, 2.6))
+    size = (WIDE[0], max(PRICES + PRICE_ROW * plots.price_rows(total), 2.6))
     svg = plots.as_svg(lambda ax: plots.price_heatmap(solution, ax=ax), size)
     total = total.nlargest(NAMED)
     dear = ", ".join(short(i) for i, v in total.items() if v > 0) or "none"
