@@ -101,9 +101,9 @@ def not_comparable(per_session) -> str:
     if not stranded and not outside:
         return ""
     return (
-        f"per-session charging strands {stranded:,} rows of vehicles and at some time "
-        f"gives {outside:,} less energy than MAC must, so that its cost is not one of "
-        "the same service"
+        f"per-session charging strands {stranded:,} rows of vehicles, and {outside:,} "
+        "rows have less energy at some time than MAC must give them, so that its cost "
+        "is not one of the same service"
     )
 
 
