@@ -126,9 +126,17 @@ def places_of(ids: pd.Series, buses, columns: tuple[str, ...] = ()) -> pd.DataFr
     wanted = ["bus", *(c for c in columns if c in frame.columns)]
     found = {}
     for name in wanted:
-        values = [*frame[name].tolist(), None]  # -1 is the last one: no bus
+        values = [*map(_whole, frame[name].tolist()), None]  # -1, the last one: none
         found[name] = pd.Series([values[i] for i in at], dtype=object)
     return pd.DataFrame(found, index=pd.RangeIndex(len(ids)))
+
+
+def _whole(value):
+    """A whole number as an int: pandas makes 12.0 of 12 where another bus is missing,
+    and that is node 0 of bus 12, the ground, to OpenDSS.
+    """
+    is_whole = isinstance(value, float) and value.is_integer()
+    return int(value) if is_whole else value
 
 
 def _shown(ids) -> str:
