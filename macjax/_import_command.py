@@ -126,7 +126,7 @@ def _add_option(command, name: str, annotation, default, words) -> None:
         flag,
         dest=name,
         type=read,
-        metavar=name.split("_")[-1].upper(),
+        metavar="NUMBER" if "_per_" in name else name.split("_")[-1].upper(),
         help=help_text + str(suffix).replace("%", "%%"),
     )
 

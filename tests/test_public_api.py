@@ -8,7 +8,6 @@ import ast
 import inspect
 import re
 
-import pandas as pd
 import pytest
 from doc_pages import COMPLETE, DOCS, NOTEBOOKS, PAGES, blocks, load
 
@@ -29,7 +28,7 @@ CALLABLE = [name for name in NAMES if name.kind != "value"]
 UNIT = re.compile(
     r"\[[^\]]*\]|in \(0, 1\]|\b(numbers?|how many|share|shares|factor|seeds?|index|"
     r"count|ratio|relative|rank|most|least|length|positions?|rows?|GiB|seconds|minutes|"
-    r"hours|day|phases|over apparent power|1 is|per unit)\b",
+    r"hours|day|phases|iterations|rounds|over apparent power|1 is|per unit)\b",
     re.IGNORECASE,
 )
 SUFFIX = re.compile(
@@ -117,11 +116,18 @@ def words_of(name, value) -> dict[str, str]:
                 there = getattr(place, match[1].split(".")[-1], None)
                 if there is not None and parameter in entries(there):
                     found[parameter] = entries(there)[parameter]
-    # A method that takes one thing says it in its first line.
-    for parameter in parameters(value):
-        if parameter not in found and re.search(rf"\b{parameter}\b", text):
-            found[parameter] = text
+    # What takes one or two things may say it in its first lines, without a list.
+    given = parameters(value)
+    if "Arguments:" not in text and len(given) <= 2:
+        for parameter in given:
+            if parameter not in found and re.search(rf"\b{parameter}\b", text):
+                found[parameter] = text
     return found
+
+
+def returned(function) -> object:
+    """The annotation of what a property gives."""
+    return getattr(function, "__annotations__", {}).get("return", "")
 
 
 def method_of(value) -> str:
@@ -130,9 +136,14 @@ def method_of(value) -> str:
 
 
 def without_unit(name) -> list[str]:
-    """Numeric parameters and fields whose words name no unit and no count."""
+    """Numeric parameters, fields and properties whose words name no unit, no count."""
     missing = []
     for path, value in documented(name):
+        function = pages.function_of(value)
+        if pages.is_attribute(value) and NUMERIC.search(str(returned(function))):
+            said = f"{method_of(value).replace('_', ' ')}: {inspect.getdoc(function)}"
+            if not SUFFIX.search(method_of(value)) and not UNIT.search(said):
+                missing.append(f"{path}: {said!r}")
         words = words_of(name, value)
         for parameter, text in parameters(value).items():
             _, _, annotation = text.partition(":")
@@ -174,6 +185,35 @@ def test_what_is_missing_is_found():
     second = public.Public("macjax", "half", half)
     assert without_words(second) == ["macjax.half(seconds)"]
     assert without_unit(second) == ["macjax.half(power): 'power: how strong.'"]
+
+    def named_elsewhere(power_kw: float, share: float):
+        """One line.
+
+        Arguments:
+            power_kw: as large as share allows.
+        """
+
+    third = public.Public("macjax", "named_elsewhere", named_elsewhere)
+    assert without_words(third) == ["macjax.named_elsewhere(share)"]
+
+    class Fields:
+        """One line."""
+
+        @property
+        def strength(self) -> float:
+            """How strong it is."""
+            return 1.0
+
+        @property
+        def power(self) -> float:
+            """How strong it is [kW]."""
+            return 1.0
+
+    Fields.__module__ = "macjax.here"  # public_methods takes those of macjax alone
+    fourth = public.Public("macjax", "Fields", Fields)
+    assert without_unit(fourth) == [
+        "macjax.Fields.strength: 'strength: How strong it is.'"
+    ]
 
 
 def used_names() -> set[str]:
@@ -238,6 +278,10 @@ def test_options_of_commands_are_explained(command):
     assert parser.description
     options = COMMANDS.options(parser)
     assert not [COMMANDS.shown(o) for o in options if not COMMANDS.meaning(o)]
+    for option in options:
+        if option.type in (int, float):
+            said = f"{option.dest.replace('_', ' ')}: {COMMANDS.shown(option)} "
+            assert UNIT.search(said + COMMANDS.meaning(option)), said
 
 
 def test_names_are_the_same_in_configurations_programs_and_commands():
@@ -270,6 +314,10 @@ def test_columns_of_the_scenario_have_units():
                 assert SUFFIX.search(column.name) or "degrees" in column.meaning
 
 
+# Instants, numbers of rows, and a weight, which have no unit.
+PLAIN = {"time", "departure", "peak_time", "stay", "trip", "ray"}
+
+
 def test_columns_of_solutions_have_units():
     scenario = macjax.synthetic.fleet(20, slots=12)
     solution = macjax.baselines.unmanaged(scenario)
@@ -277,12 +325,12 @@ def test_columns_of_solutions_have_units():
     frames |= {"upgrades": solution.upgrades(), "infeasible": solution.infeasible}
     frames |= {"stranded": solution.stranded}
     for name, frame in frames.items():
-        for column in frame.columns:
-            said = schema.TABLES[name][1][column]
-            if column in ("stay", "trip") or column.endswith("_id"):
+        assert set(frame.columns) == set(schema.TABLES[name][1]), name
+    for name, (_, columns) in schema.TABLES.items():
+        for column, said in columns.items():
+            if column in PLAIN or column.endswith("_id"):
                 continue
-            if pd.api.types.is_numeric_dtype(frame[column]):
-                assert re.search(r"\[[^\]]+\]", said), f"{name}.{column}: {said}"
+            assert re.search(r"\[[^\]]+\]", said), f"{name}.{column}: {said}"
 
 
 def test_columns_of_comparisons_are_explained():

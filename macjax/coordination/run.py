@@ -88,7 +88,7 @@ class PriceRun:
 
     @property
     def gap(self) -> float:
-        """(objective - lower bound) / |objective|."""
+        """(objective - lower bound) / |objective|, a share."""
         return (self.objective - self.lower_bound) / abs(self.objective)
 
     @property
