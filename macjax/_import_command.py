@@ -79,6 +79,7 @@ def add_import(commands, add_command: Callable, folder: Callable) -> None:
         first = next(iter(inspect.signature(importer).parameters))
         one.add_argument("files", nargs="+", metavar="FILE", help=words[first])
         one.add_argument(
+            "-o",
             "--out",
             type=folder,
             required=True,

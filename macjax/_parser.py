@@ -290,6 +290,7 @@ def add_out(command, default: str | None = None, required: bool = False) -> None
     """Where to write."""
     shown = f"; default {default}" if default else "; default: write nothing"
     command.add_argument(
+        "-o",
         "--out",
         type=folder,
         default=default,

@@ -303,6 +303,8 @@ def test_flags_are_spelt_like_their_arguments():
             flags = [f for f in action.option_strings if f.startswith("--")]
             plain = [f.removeprefix("--").removeprefix("no-") for f in flags]
             assert all(flag.replace("-", "_") == action.dest for flag in plain)
+            if action.dest == "out":  # -o file, -o folder: with every command
+                assert action.option_strings == ["-o", "--out"]
 
 
 def test_columns_of_the_scenario_have_units():
