@@ -294,6 +294,10 @@ def test_names_are_the_same_in_configurations_programs_and_commands():
     own = {action.dest for action in COMMANDS.options(COMMANDS.commands()["solve"])}
     assert own - {"input", "out"} <= set(parameters(macjax.solve))
     assert own >= config.SOLVE_KEYS.keys()
+    known = inspect.signature(macjax.baselines.time_of_use).parameters
+    tariff = {a.dest: a for a in COMMANDS.options(COMMANDS.commands()["baseline"])}
+    said = COMMANDS.meaning(tariff["tariff"])
+    assert f"default {known['tariff'].default}" in said
 
 
 def test_flags_are_spelt_like_their_arguments():

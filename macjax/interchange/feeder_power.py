@@ -12,6 +12,7 @@ import pandas as pd
 from macjax._errors import FIRST_IDS, SettingsError, SolutionError
 
 KINDS = ("ev", "base", "total")
+LONGEST_NAME = 100
 
 
 class FeederPower(NamedTuple):
@@ -77,9 +78,11 @@ def feeder_power(solution, kind: str, power_factor: float) -> FeederPower:
 def element_names(ids: pd.Series, prefix: str) -> list[str]:
     """`prefix_id` with what network tools do not take in names replaced by `_`.
 
-    Two ids that become one name, letters of any case, are told apart by a number.
+    Long ids are cut, since names of files have at most 255 letters. Two ids that become
+    one name, letters of any case, are told apart by a number.
     """
     plain = ids.astype(str).str.replace(r"[^0-9A-Za-z_-]", "_", regex=True)
+    plain = plain.str.slice(0, LONGEST_NAME)
     names = (prefix + "_" + plain).astype(object)
     taken = set(names.str.lower())
     again = names.groupby(names.str.lower()).cumcount().to_numpy()

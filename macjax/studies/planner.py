@@ -28,7 +28,6 @@ import pandas as pd
 from macjax import planning
 from macjax._errors import MacjaxError, SettingsError, SolutionError
 from macjax._methods import (
-    DEFAULT_TARIFF,
     Request,
     check_methods,
     check_tariff,
@@ -36,6 +35,7 @@ from macjax._methods import (
 )
 from macjax._status import Status
 from macjax._version import __version__
+from macjax.baselines.tariffs import DEFAULT_TARIFF
 from macjax.config import Job
 from macjax.objectives import PeakOverload
 from macjax.regions.left_out import LeftOut

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from macjax._errors import SettingsError
-from macjax._methods import COMPARED, DEFAULT_TARIFF, Request, check_methods
+from macjax._methods import COMPARED, Request, check_methods
 from macjax._version import __version__
+from macjax.baselines.tariffs import DEFAULT_TARIFF
 from macjax.config import Job, check_solve_settings
 from macjax.driver.settings import check_settings
 from macjax.objectives import PeakOverload

@@ -146,13 +146,14 @@ def test_wrong_places_are_told(tmp_path, given):
 
 
 def test_names_are_plain_and_unique():
-    ids = pd.Series(["a b", "a.b", "A_b", "a_b_2", "ä/../x"])
+    ids = pd.Series(["a b", "a.b", "A_b", "a_b_2", "ä/../x", "y" * 300, "y" * 301])
     names = element_names(ids, "ev")
     assert len({name.lower() for name in names}) == len(ids)
     assert all(
         name.isascii() and name.replace("-", "_").isidentifier() for name in names
     )
     assert names[0] == "ev_a_b" and names[3] == "ev_a_b_2"
+    assert max(len(f"{name}_kvar.csv") for name in names) < 255
 
 
 def test_pandapower_profiles(tmp_path, given):
