@@ -5,6 +5,7 @@ run (`test_readme.py`, `test_docs.py`, `test_notebooks.py`).
 """
 
 import ast
+import builtins
 import inspect
 import re
 
@@ -161,6 +162,16 @@ def without_unit(name) -> list[str]:
 def test_it_is_documented(name):
     assert not without_docstring(name)
     assert not without_words(name)
+
+
+@pytest.mark.parametrize("name", CALLABLE, ids=lambda name: name.path)
+def test_errors_that_it_names_are_public(name):
+    """What a docstring says is raised can be caught by that name."""
+    known = {other.name for other in NAMES} | set(dir(builtins))
+    for path, value in documented(name):
+        text = inspect.getdoc(pages.function_of(value)) or ""
+        named = set(re.findall(r"\b[A-Z][a-zA-Z]+(?:Error|Warning|Vehicles)\b", text))
+        assert named <= known, path
 
 
 @pytest.mark.parametrize("name", CALLABLE, ids=lambda name: name.path)
