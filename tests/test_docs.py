@@ -130,6 +130,21 @@ def test_every_key_and_number_of_a_solution_folder_is_explained(tmp_path):
             assert str(field.type).startswith(kinds), f"{path.name}: {field}"
 
 
+def test_every_table_of_a_tariff_case_is_explained():
+    """Its columns, which of them may be left out, and whether the table may."""
+    from macjax.tariffs.tables import TABLES
+
+    text = (DOCS / "tariffs.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)`( \*)? \| .*? \| (.*) \|$", text, re.MULTILINE)
+    assert [name for name, _, _ in rows] == list(TABLES)
+    for name, star, columns in rows:
+        needed, _, more = columns.partition("(")
+        assert bool(star) != TABLES[name].required, name
+        for column in TABLES[name].columns:
+            said = needed if column.required else more
+            assert f"`{column.name}`" in said, f"{name}.{column.name}"
+
+
 def test_tariffs_are_listed():
     from macjax.baselines import tariff_names
 

@@ -174,6 +174,48 @@ def test_errors_that_it_names_are_public(name):
         assert named <= known, path
 
 
+def test_docstrings_refer_to_what_is_public():
+    """`see f`, `as in f`: f is a name, a method or an argument that users can find."""
+    known = {other.name for other in NAMES} | public.public_modules().keys()
+    known |= {
+        word for name in NAMES for _, v in documented(name) for word in entries(v)
+    }
+    for name in CALLABLE:
+        if name.kind == "class":
+            known |= public.public_methods(name.value).keys()
+    lost = []
+    for name in CALLABLE:
+        for path, value in documented(name):
+            text = inspect.getdoc(pages.function_of(value)) or ""
+            for word in re.findall(r"(?:[Ss]ee|as in|columns of)\s+`([\w.]+)`", text):
+                last = word.rpartition(".")[2]
+                if word not in known and last not in known:
+                    lost.append(f"{path}: {word}")
+    assert not lost
+
+
+def test_rows_of_summaries_are_explained():
+    fleet = macjax.synthetic.fleet(20, slots=12, kind="hard")
+    solution = macjax.solve(fleet, progress=False)
+    exchange = macjax.exchange(fleet, rounds=2, progress=False)
+    takers = macjax.PriceTakers([10.0], 0.03, quadratic=0.003, linear=0.11)
+    cost = macjax.GenerationCost.polynomial([0.0, 0.06, 2.9e-4])
+    run = macjax.coordinate(
+        macjax.PriceProblem(takers, base_demand_kw=[60.0], cost=cost)
+    )
+    for found in (solution, macjax.equilibrium(fleet, solution), exchange, run):
+        text = inspect.getdoc(found.summary) or ""
+        rows = set(found.summary().index) - set(getattr(found, "messages", {}) or {})
+        assert not [row for row in rows if not re.search(rf"\b{row}\b", text)]
+
+
+def test_columns_of_sweeps_are_explained():
+    from macjax.studies.frame import MORE
+
+    text = (DOCS / "sweeps.md").read_text("utf-8")
+    assert not [column for column in MORE if f"`{column}`" not in text]
+
+
 @pytest.mark.parametrize("name", CALLABLE, ids=lambda name: name.path)
 def test_its_numbers_have_units(name):
     assert not without_unit(name)

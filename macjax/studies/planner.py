@@ -105,13 +105,10 @@ def study(
             those of the configuration's [study], or all but first_come.
         objective: as in `macjax.solve`; None takes that of the configuration.
         tariff: for time_of_use: the name or the path of one.
-        transformers: what upgrades are bought in, a kind of `planning.unit_costs`;
-            None takes the configuration's, or `three_phase`.
-        replace: column of the feeders with the rating [kVA] of the transformer that
-            each one is and that is replaced; None takes the configuration's, or adds
-            units beside what is there.
-        power_factor: active over apparent power of what is added, in (0, 1]; None takes
-            the configuration's, or 0.95.
+        transformers: what upgrades are bought in, a kind of `planning.unit_costs`; None
+            takes the configuration's, or `three_phase` (of the next two likewise).
+        replace: column with the ratings [kVA] that are replaced; None adds units.
+        power_factor: active over apparent power of what is added; None is 0.95.
         progress: True tells on stderr, False does not, None does on a terminal.
         settings: of `macjax.solve`, before the configuration's.
 

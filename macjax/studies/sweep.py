@@ -68,7 +68,8 @@ def sweep(
         settings: of `macjax.solve`, for each solve, before the configuration's.
 
     Returns:
-        One row for each case and method: what varies, then the columns of `frame`.
+        One row for each case and method: what varies, the columns of `macjax.compare`
+        and those that docs/sweeps.md lists.
         `attrs["interrupted"]` says whether rows are missing.
 
     Raises:
