@@ -46,9 +46,9 @@ pd.Series(costs, name="cost")
 # %%
 robust = plans["robust"]
 figure, axes = plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
-macjax.tariffs.road_map(case, robust, ax=axes[0])
-macjax.tariffs.grid_map(case, robust, ax=axes[1])
-figure
+maps = (macjax.tariffs.road_map, macjax.tariffs.grid_map)
+for draw_map, ax in zip(maps, axes, strict=True):
+    draw_map(case, robust, ax=ax)
 
 # %% [markdown]
 # Roads are as wide as they carry EVs; lines that are full in some hour are red. More
@@ -56,7 +56,7 @@ figure
 # of them and dissolve.
 
 # %%
-macjax.tariffs.queues(robust).figure
+axes = macjax.tariffs.queues(robust)
 
 # %% [markdown]
 # ## Stations against their limits
@@ -69,7 +69,6 @@ figure, axes = plt.subplots(2, 1, figsize=(10, 7), layout="constrained")
 shown = {"without limits": free, **plans}
 for axis, line in zip(axes, ("L2", "L4"), strict=True):
     macjax.tariffs.line_loads(case, shown, line, ax=axis)
-figure
 
 # %% [markdown]
 # ## Tariffs
@@ -78,7 +77,7 @@ figure
 # room.
 
 # %%
-macjax.tariffs.tariff_curves(plans, ["F2", "F4"]).figure
+axes = macjax.tariffs.tariff_curves(plans, ["F2", "F4"])
 
 # %% [markdown]
 # ## Do prices do what the operator planned?
@@ -121,7 +120,7 @@ study = macjax.tariffs.gamma_study(case, gammas=(0, 0.5, 1), draws=1000)
 study.rows
 
 # %%
-macjax.tariffs.cost_of_gamma(study).figure
+axes = macjax.tariffs.cost_of_gamma(study)
 
 # %% [markdown]
 # ## A scarcer case
@@ -140,7 +139,7 @@ scarce_plans = {
     "deterministic": macjax.tariffs.solve_operator(scarce, gamma=0.0),
     "robust": macjax.tariffs.solve_operator(scarce, gamma=1.0),
 }
-macjax.tariffs.tariff_curves(scarce_plans, ["F2", "F3"]).figure
+axes = macjax.tariffs.tariff_curves(scarce_plans, ["F2", "F3"])
 
 # %%
 published = pd.read_csv(configs / "tariff_case" / "published_tariffs.csv")

@@ -25,6 +25,20 @@ def run(name: str, monkeypatch, folder: Path) -> dict:
     return names
 
 
+def cells(path: Path) -> list[str]:
+    return [cell for cell in path.read_text("utf-8").split("# %%") if cell.strip()]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_figures_are_shown_once(name):
+    """Jupyter shows what a cell drew, and once more what its last line gives."""
+    for cell in cells(NOTEBOOKS[name]):
+        lines = ast.parse(cell if cell[0] == "\n" else "").body
+        last = lines[-1] if lines else None
+        shown = ast.unparse(last.value) if isinstance(last, ast.Expr) else ""
+        assert shown.split(".")[-1] not in ("figure", "fig"), shown
+
+
 def quickstart(names: dict) -> None:
     sweep = list(names["upgrade_kw"].values())
     assert sweep == sorted(sweep) and sweep[0] < sweep[-1]

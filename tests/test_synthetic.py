@@ -38,6 +38,13 @@ def test_any_horizon_is_served(slots, minutes):
     assert oracles.greedy_feasible(scenario).all()
 
 
+@pytest.mark.parametrize(("slots", "minutes"), [(56, 720), (28, 1440)])
+def test_long_slots_keep_days_apart(slots, minutes):
+    """Road trips do not begin before the evening of the day before has ended."""
+    scenario = fleet(2000, slots, minutes, kind="hard", road_trips=1.0)
+    assert oracles.greedy_feasible(scenario).all()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_seed_decides_everything(kind):
     first, again = (fleet(50, kind=kind, seed=8) for _ in range(2))

@@ -171,7 +171,10 @@ def _add_road_trips(rng, recipe, vehicles, legs, forced, slot_hours, event_hours
     hour = np.where(meet, event % 24.0, rng.uniform(8.0, 19.0, m))
     slot = np.floor((24.0 * day + hour) / slot_hours + 1e-9)
     length = np.minimum(slot_hours * rng.uniform(0.6, 0.95, m), 0.8)
-    begin = slot * slot_hours + rng.uniform(0.0, 1.0, m) * (slot_hours - length)
+    # In slots of half a day and longer not at night: that is for the day before.
+    late = np.clip(24.0 * day + 8.0 - slot * slot_hours, 0.0, slot_hours - length)
+    room = slot_hours - length - late
+    begin = slot * slot_hours + late + rng.uniform(0.0, 1.0, m) * room
     before, after = rng.uniform(1.0, 2.0, m), rng.uniform(1.0, 2.5, m)
     rest = rng.uniform(0.5, 1.5, m)
     mask[chosen, day] = (True, False, True, False, False)

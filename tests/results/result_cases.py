@@ -7,6 +7,8 @@ and trips reach beyond the horizon, some chargers have no feeder, rows are shuff
 import numpy as np
 import pandas as pd
 
+from macjax.objectives import PeakOverload, Smoothing
+from macjax.results import Solution
 from macjax.scenario.plan import Plan
 from macjax.scenario.scenario import Scenario
 
@@ -138,3 +140,70 @@ def slow_load(scenario, plan) -> dict:
         if not pd.isna(feeder):
             load[feeder, slot] += weight[stays["vehicle_id"][row]] * kw
     return load
+
+
+def full_solution(seed=1, **case) -> Solution:
+    """A solution in which everything is there."""
+    scenario = fleet(seed, **case)
+    rng = np.random.default_rng(seed)
+    shape = len(scenario.feeders), scenario.slots
+    names = scenario.vehicles["vehicle_id"]
+    failing = pd.DataFrame(
+        {
+            "vehicle_id": names[:2],
+            "trip": pd.array([3, None], "Int64"),
+            "departure": [scenario.start.tz_convert("UTC"), pd.NaT],
+            "missing_kwh": [0.1, 2.0],
+        }
+    )
+    return Solution(
+        scenario=scenario,
+        plan=random_plan(scenario, seed),
+        status="time_limit",
+        message="The time was up; give it more.",
+        objective=0.1 + 0.2,
+        lower_bound=-np.inf,
+        gap=np.inf,
+        unmanaged_objective=1 / 3,
+        iterations=12,
+        history=pd.DataFrame(
+            {
+                "iteration": [1, 2],
+                "phase": ["admm", "newton"],
+                "gap": [np.nan, np.inf],
+            }
+        ),
+        seconds={"pack": 0.1, "solve": 1e-7},
+        prices=rng.normal(size=shape),
+        objective_spec=PeakOverload() + Smoothing(0.1),
+        on_infeasible="drop",
+        infeasible=failing,
+        stranded=failing.drop(columns="departure"),
+        dropped=names[:2].tolist(),
+        settings={"gap": np.float64(1e-3), "time_limit": None, "most": np.inf, "a": 1},
+        dual_ray=rng.normal(size=shape),
+        initial_kwh=rng.uniform(10, 50, len(names)),
+    )
+
+
+def assert_same(one: Solution, two: Solution) -> None:
+    """Every attribute and every frame is equal to the last bit."""
+    words = ("status", "message", "method", "tube", "on_infeasible", "objective_spec")
+    more = ("iterations", "seconds", "dropped", "settings", "assumptions", "versions")
+    for name in words + more:
+        assert getattr(one, name) == getattr(two, name), name
+    for name in ("objective", "lower_bound", "gap", "unmanaged_objective"):
+        np.testing.assert_equal(getattr(one, name), getattr(two, name))
+    for name in ("price_table", "dual_ray", "initial_kwh"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    assert (one.plan is None) == (two.plan is None)
+    for ours, theirs in zip(one.plan or (), two.plan or (), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+    for name in ("infeasible", "stranded", "history"):
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(two, name))
+    for name in ("schedule", "soc", "loads", "upgrades", "ray"):
+        ours, theirs = getattr(one, name)(), getattr(two, name)()
+        pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+    assert one.scenario.fingerprint == two.scenario.fingerprint
+    pd.testing.assert_series_equal(one.summary(), two.summary())
