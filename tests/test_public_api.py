@@ -316,6 +316,15 @@ def test_use_is_found_through_any_import():
     assert not any("solve_me" in name or "write" in name for name in found)
 
 
+def test_examples_use_what_is_public():
+    """What README, docs and notebooks take from a module of macjax, it offers."""
+    modules = public.public_modules()
+    offered = {name.path for name in NAMES} | modules.keys()
+    for used in USED - offered:
+        module, _, _ = used.rpartition(".")
+        assert module not in modules, f"{used} is not public"
+
+
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: name.path)
 def test_it_has_an_example(name):
     same = {other.path for other in NAMES if other.value is name.value}
