@@ -68,7 +68,7 @@ def setting(key: str) -> Callable[[str], float]:
 def folder(text: str) -> str:
     """A path that names something."""
     if not text.strip() or "\0" in text:
-        raise argparse.ArgumentTypeError("must name a folder, not be empty")
+        raise argparse.ArgumentTypeError("must name a file or a folder, not be empty")
     return text
 
 

@@ -28,6 +28,7 @@ class FakeScenario:
     notes: tuple = ("1 stay is clipped to the horizon",)
     vehicle_to_grid: bool | None = None
     feeder_ids: tuple = ("A", "B")
+    fingerprint: str = "0" * 64
 
     @property
     def vehicles(self):
@@ -57,6 +58,7 @@ class FakeSolution:
     status: Status = Status.solved
     message: str = "The gap is certified."
     scenario: FakeScenario = FakeScenario()
+    plan: object = "a schedule"
     upgrade_kw: float = 60.0
     objective: float = 900.0
     lower_bound: float = 899.5

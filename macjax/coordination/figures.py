@@ -15,6 +15,8 @@ QUANTITIES = {
     "price": "price [currency/kWh]",
     "demand": "total demand [kW]",
 }
+UNITS = {"kw": "kW", "kwh": "kWh"}  # by the end of the name of a column
+PRICES = ("price_min", "price_max", "initial_price")
 GREYS = (0.8, 0.3)
 # From dark blue through green to yellow, which differ in brightness too.
 SHADES = ((0.27, 0.0, 0.33), (0.13, 0.57, 0.55), (0.85, 0.85, 0.1))
@@ -108,8 +110,8 @@ def parameter(sweep: PriceSweep, name: str, column: str = "share_of_energy", ax=
             )
     ax = axes_of(ax, (5.0, 3.6))
     ax.plot(sweep.frame[name], sweep.frame[column], color="#0072B2", marker=".")
-    ax.set_xlabel(name)
-    ax.set_ylabel(column)
+    ax.set_xlabel(_with_unit(name))
+    ax.set_ylabel(_with_unit(column))
     ax.grid(color="0.93")
     return ax
 
@@ -125,9 +127,14 @@ def demands(sweep: PriceSweep, name: str, base_demand_kw, ax=None):
     """
     if name not in sweep.frame:
         raise SettingsError(f"unknown column '{name}': {nearest(name, sweep.frame)}")
+    base, length = np.asarray(base_demand_kw), sweep.ev_kw.shape[1]
+    if base.shape != (length,):
+        raise SettingsError(
+            f"base_demand_kw must have {length} values, one for each slot, not the "
+            f"shape {base.shape}"
+        )
     ax = axes_of(ax, (7.0, 4.0))
     colours = _colours(len(sweep.frame))
-    base = np.asarray(base_demand_kw)
     slots = np.arange(len(base) + 1)
     ends = {0, len(sweep.frame) // 2, len(sweep.frame) - 1}
     for run, value in enumerate(sweep.frame[name]):
@@ -141,6 +148,12 @@ def demands(sweep: PriceSweep, name: str, base_demand_kw, ax=None):
     ax.set_ylabel(QUANTITIES["demand"])
     legend_below(ax, columns=4)
     return ax
+
+
+def _with_unit(column: str) -> str:
+    """'peak_kw' -> 'peak_kw [kW]'; columns without a unit as they are."""
+    unit = "currency/kWh" if column in PRICES else UNITS.get(column.rpartition("_")[2])
+    return f"{column} [{unit}]" if unit else column
 
 
 def _colours(count: int) -> list[tuple[float, ...]]:

@@ -4,9 +4,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from macjax._errors import SolutionError
-from macjax.plots import MOST_FEEDERS
-from macjax.plots.canvas import STYLES, legend_below, two_axes
+from macjax._errors import SettingsError, SolutionError
+from macjax.plots import MOST_FEEDERS, amount
+from macjax.plots.canvas import (
+    STYLES,
+    legend_below,
+    shown_name,
+    thousands,
+    two_axes,
+)
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 LINES = ("-", "--", "-.", ":")
@@ -33,14 +39,14 @@ def exchange_figure(runs, axes=None):
     """Gap over rounds, and over the bytes that one vehicle sends and receives.
 
     Arguments:
-        runs: results of `macjax.exchange` on one scenario, a list or a dict by label.
+        runs: results of `macjax.exchange` on one scenario: one, a list, or a dict by
+            label.
         axes: two matplotlib axes to draw in, or None.
 
     Returns:
         the two axes.
     """
-    if not isinstance(runs, Mapping):
-        runs = _numbered(runs)
+    runs = _by_label(runs)
     if not runs:
         raise SolutionError("there is no exchange to draw")
     left, right = two_axes(axes, (11.0, 4.6))
@@ -50,7 +56,7 @@ def exchange_figure(runs, axes=None):
             "color": COLOURS[nth % len(COLOURS)],
             "ls": LINES[nth % len(LINES)],
             "lw": 1.8,
-            "label": str(label),
+            "label": shown_name(label),
         }
         sent = (history["bytes_down"] + history["bytes_up"]) / max(run.vehicles, 1)
         left.plot(history["iteration"], history["gap"], **look)
@@ -67,10 +73,21 @@ def exchange_figure(runs, axes=None):
     return left, right
 
 
-def _numbered(runs) -> dict:
+def _by_label(runs) -> dict:
     """Runs by their labels, repeated ones numbered."""
+    many = isinstance(runs, Mapping | list | tuple)
+    given = runs if many else [runs]
+    wrong = [r for r in (given.values() if isinstance(given, Mapping) else given)
+             if not hasattr(r, "history") or not hasattr(r, "label")]  # fmt: skip
+    if wrong:
+        raise SettingsError(
+            "exchange_figure takes results of macjax.exchange, not "
+            f"{type(wrong[0]).__name__}"
+        )
+    if isinstance(given, Mapping):
+        return dict(given)
     shown = {}
-    for run in runs:
+    for run in given:
         name, count = run.label, 1
         while name in shown:
             count += 1
@@ -103,10 +120,11 @@ def _draw_gains(equilibrium, ax) -> None:
     usual = float(np.median(np.abs(gain)))
     if usual > 0:
         ax.set_yscale("symlog", linthresh=usual)
-    price = f"{equilibrium.currency} {equilibrium.flat_price:.4g} per kWh"
+    currency = shown_name(equilibrium.currency)
+    price = f"{currency} {equilibrium.flat_price:.4g} per kWh"
     ax.set_title(f"Against a flat tariff of {price}", loc="left")
     ax.set_xlabel("vehicles [%]")
-    ax.set_ylabel(f"gain of a vehicle [{equilibrium.currency}]")
+    ax.set_ylabel(f"gain of a vehicle [{currency}]")
     ax.set_xlim(0, 100)
     legend_below(ax, columns=2)
 
@@ -118,12 +136,13 @@ def _draw_rents(equilibrium, ax) -> None:
         "upgrade_cost": ("cost of the upgrade", STYLES["unmanaged"]),
     }
     revenue = equilibrium.revenue.set_index("feeder_id")[list(columns)]
+    currency = shown_name(equilibrium.currency)
     size = revenue.max(axis=1).sort_values(ascending=False, kind="stable")
     count = int((size > LEAST_SHARE * size.sum()).sum())
     shown = revenue.loc[size.index[: min(max(count, 1), MOST_FEEDERS)]]
     at = np.arange(len(shown))
     for nth, (column, (label, (colour, _, hatch))) in enumerate(columns.items()):
-        total = f"{label}: {equilibrium.currency} {revenue[column].sum():,.0f}"
+        total = f"{label}: {currency} {amount(revenue[column].sum())}"
         ax.bar(
             at + 0.4 * nth - 0.2,
             shown[column].to_numpy(np.float64),
@@ -134,11 +153,12 @@ def _draw_rents(equilibrium, ax) -> None:
             lw=0.5,
             label=total,
         )
-    names = [str(i) for i in shown.index]
+    names = [shown_name(i) for i in shown.index]
     slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(at, names, fontsize=8, **slant)
     ax.set_xlim(-1, max(len(shown), 4))
-    ax.set_ylabel(f"over the horizon [{equilibrium.currency}]")
+    ax.set_ylabel(f"over the horizon [{currency}]")
+    thousands(ax.yaxis)
     most = f", the {len(shown)} largest shown" if count > len(shown) else ""
     ax.set_title(f"Feeders with a rent: {count}{most}", loc="left")
     ax.legend(frameon=False, fontsize=9)

@@ -5,33 +5,52 @@ Every function takes solutions and `ax=`, draws, and returns the axes, as those 
 solution.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
 from macjax._errors import SettingsError, SolutionError
 from macjax.planning.feeders import feeder_table
-from macjax.planning.places import TOTAL, charging_by_hour, flexibility_by_place
+from macjax.planning.places import (
+    BASELINE,
+    TOTAL,
+    charging_by_hour,
+    flexibility_by_place,
+)
 from macjax.planning.transformers import POWER_FACTOR, discrete_upgrades
 from macjax.plots.canvas import (
-    LABELS,
     SPARE_STYLES,
     STYLES,
     axes_of,
-    by_label,
     legend_below,
-    style_of,
+    shown_name,
+    styles_of,
+    thousands,
 )
+from macjax.plots.given import LABELS, of_one_scenario, one_solution
 
-# Colours of kinds of place; others take spare ones.
+# Colours and hatches of kinds of place; others take spare ones.
 PLACES = {
-    "home": "#0072B2",
-    "work": "#E69F00",
-    "public": "#009E73",
-    "fast": "#CC79A7",
+    "home": ("#0072B2", ""),
+    "work": ("#E69F00", "///"),
+    "public": ("#009E73", "..."),
+    "fast": ("#CC79A7", "xxx"),
 }
 HOURS = np.arange(25)
 MEGA = 1e3
 MOST_USE = 200  # of the capacity that is shown [%]
+OF_TRANSFORMERS = "USD"  # currency of the unit costs
+# What an axis of money counts in, by its largest value.
+COUNTED_IN = ((1e6, 1e6, "million "), (1e4, 1e3, "thousand "), (0.0, 1.0, ""))
+
+
+class Costs(NamedTuple):
+    """Upgrade cost of a schedule, what is proved to be needed, in transformers."""
+
+    found: float
+    at_least: float
+    bought: float
 
 
 def cost_intervals(
@@ -45,44 +64,65 @@ def cost_intervals(
 
     A bar is the continuous cost of the schedule; the line across it the certified
     lower bound of any schedule of its kind; the narrow bar beside it the cost in
-    standard transformers, whose unit costs hold no lines.
+    standard transformers, whose unit costs hold no lines. They are USD: in another
+    currency they are not drawn, as one axis has one unit.
 
     Arguments:
         solutions: of one scenario.
         ax: matplotlib axes to draw in.
         transformers, power_factor, replace: of `discrete_upgrades`.
     """
-    shown = by_label(solutions)
+    shown = of_one_scenario(solutions)
     ax = axes_of(ax, (7.0, 4.2))
     currency = next(iter(shown.values())).scenario.currency
-    for rank, solution in enumerate(shown.values()):
-        colour, _, hatch = style_of(solution, rank)
-        numbers = solution.summary()
-        cost, bound = numbers["upgrade_cost"] / 1e6, numbers["upgrade_cost_at_least"]
+    costs = [_costs(s, transformers, power_factor, replace) for s in shown.values()]
+    if currency != OF_TRANSFORMERS:
+        costs = [row._replace(bought=0.0) for row in costs]
+    largest = max(max(row.found, row.bought) for row in costs)
+    unit, word = next((u, w) for least, u, w in COUNTED_IN if largest >= least)
+    styles = styles_of(shown).values()
+    for rank, (row, (colour, _, hatch)) in enumerate(zip(costs, styles, strict=True)):
+        row = Costs(*(value / unit for value in row))
         look = {"color": colour, "edgecolor": "white", "lw": 0.5}
-        ax.bar(rank - 0.14, cost, 0.5, hatch=hatch, **look)
-        bought = discrete_upgrades(solution, transformers, power_factor, replace)
-        discrete = bought["discrete_cost_usd"].sum() / 1e6
-        ax.bar(rank + 0.24, discrete, 0.2, alpha=0.45, **look)
+        ax.bar(rank - 0.14, row.found, 0.5, hatch=hatch, **look)
+        ax.bar(rank + 0.24, row.bought, 0.2, alpha=0.45, **look)
         ax.annotate(
-            f"{cost:,.4g}", (rank - 0.14, cost), (0, 3), ha="center", fontsize=9,
-            textcoords="offset points",
+            _four_digits(row.found), (rank - 0.14, row.found), (0, 3), ha="center",
+            fontsize=9, textcoords="offset points",
         )  # fmt: skip
-        if np.isfinite(bound):
+        if np.isfinite(row.at_least):
             ends = (rank - 0.42, rank + 0.14)
-            ax.hlines(bound / 1e6, *ends, color="k", lw=1.4, zorder=4)
+            ax.hlines(row.at_least, *ends, color="k", lw=1.4, zorder=4)
     ax.bar(0, 0, color="0.5", label="cost per kW of each feeder")
-    ax.bar(0, 0, color="0.5", alpha=0.45, label="in standard transformers [USD]")
+    if currency == OF_TRANSFORMERS:
+        ax.bar(0, 0, color="0.5", alpha=0.45, label="in standard transformers [USD]")
     ax.hlines(
         [], 0, 0, color="k", lw=1.4, label="certified: none of its kind needs less"
     )
-    ax.set_xticks(np.arange(len(shown)), list(shown))
-    ax.set_ylabel(f"upgrade cost [million {currency}]")
+    ax.set_xticks(np.arange(len(shown)), [shown_name(label) for label in shown])
+    ax.set_ylabel(f"upgrade cost [{word}{shown_name(currency)}]")
+    ax.set_ylim(bottom=0.0)
+    thousands(ax.yaxis)
     ax.set_title("Cost of the upgrades that charging needs", loc="left")
     ax.grid(axis="y", color="0.9")
     ax.set_axisbelow(True)
     legend_below(ax, columns=1)
     return ax
+
+
+def _costs(solution, transformers, power_factor, replace) -> Costs:
+    numbers = solution.summary()
+    bought = discrete_upgrades(solution, transformers, power_factor, replace)
+    return Costs(
+        numbers["upgrade_cost"],
+        numbers["upgrade_cost_at_least"],
+        float(bought["discrete_cost_usd"].sum()),
+    )
+
+
+def _four_digits(value: float) -> str:
+    """Four digits, or all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:,.4g}"
 
 
 def feeder_distribution(solutions, ax=None):
@@ -95,7 +135,7 @@ def feeder_distribution(solutions, ax=None):
         solutions: of one scenario.
         ax: matplotlib axes to draw in.
     """
-    shown = by_label(solutions)
+    shown = of_one_scenario(solutions)
     ax = axes_of(ax, (7.0, 4.2))
     base = feeder_table([next(iter(shown.values()))])["base_use"]
     share = 100 * np.arange(1, len(base) + 1) / max(len(base), 1)
@@ -104,16 +144,18 @@ def feeder_distribution(solutions, ax=None):
         label="load without EVs",
     )  # fmt: skip
     highest = 0.0
-    for rank, (label, solution) in enumerate(shown.items()):
+    styles = styles_of(shown)
+    for label, solution in shown.items():
         table = feeder_table([solution])
-        colour, line, _ = style_of(solution, rank)
+        colour, line, _ = styles[label]
         count = int((table["units"] > 0).sum())
         use = 100 * np.sort(table["use"])
         ax.step(
             use, share, where="post", color=colour, ls=line, lw=1.6,
-            label=f"{label}: {count:,} of {len(table):,} feeders over",
+            label=f"{shown_name(label)}: {count:,} of {len(table):,} feeders over",
         )  # fmt: skip
-        highest = max(highest, float(np.quantile(use[np.isfinite(use)], 0.99)))
+        if len(limited := use[np.isfinite(use)]):
+            highest = max(highest, float(np.quantile(limited, 0.99)))
     ax.axvline(100, color="k", lw=1.2)
     ax.set_xlim(40, min(max(1.02 * highest, 110), MOST_USE))
     ax.set_ylim(0, 101)
@@ -137,14 +179,15 @@ def flexibility(solutions, cells: str = "peak", by: str = "place", ax=None):
     """
     if cells not in ("peak", "all"):
         raise SettingsError(f"cells must be 'peak' or 'all', not {cells!r}")
-    shown = by_label(solutions)
+    shown = of_one_scenario(solutions)
     table = flexibility_by_place(shown.values(), by)
-    names = {s.method: label for label, s in shown.items()}
+    # As in the table, the first of each method counts.
+    names = {s.method: label for label, s in reversed(shown.items())}
     before = "peak_unmanaged_kwh" if cells == "peak" else "unmanaged_kwh"
     after = "peak_kwh" if cells == "peak" else "energy_kwh"
     table = table[table["place"] != TOTAL]
     first = table[table["method"] == table["method"].iloc[0]]
-    bars = {"unmanaged": first.set_index("place")[before]}
+    bars = {names[BASELINE]: first.set_index("place")[before]}
     for method, frame in table.groupby("method", sort=False):
         bars[names[str(method)]] = frame.set_index("place")[after]
     ax = axes_of(ax, (7.0, 4.2))
@@ -153,12 +196,13 @@ def flexibility(solutions, cells: str = "peak", by: str = "place", ax=None):
         values = np.array([bar[place] for bar in bars.values()]) / MEGA
         if not values.any():
             continue
+        colour, hatch = place_look(place, rank)
         ax.bar(
-            np.arange(len(bars)), values, 0.6, bottom, color=place_colour(place, rank),
-            label=str(place), edgecolor="white", lw=0.5,
+            np.arange(len(bars)), values, 0.6, bottom, color=colour, hatch=hatch,
+            label=shown_name(place), edgecolor="white", lw=0.5,
         )  # fmt: skip
         bottom += values
-    ax.set_xticks(np.arange(len(bars)), list(bars))
+    ax.set_xticks(np.arange(len(bars)), [shown_name(label) for label in bars])
     ax.set_ylabel("energy from the grid [MWh]")
     where = "in the peak slots of overloaded feeders" if cells == "peak" else "in all"
     ax.set_title(f"Charging by place, {where}", loc="left")
@@ -176,7 +220,7 @@ def charging_profile(solution, by: str = "place", ax=None):
         by: column of the stays that says the kind of place.
         ax: matplotlib axes to draw in.
     """
-    if solution.plan is None:
+    if one_solution(solution).plan is None:
         raise SolutionError("the solution has no plan to draw")
     table = charging_by_hour([solution], by)
     ax = axes_of(ax, (7.0, 4.2))
@@ -186,9 +230,10 @@ def charging_profile(solution, by: str = "place", ax=None):
         values = np.append(values, values[-1:])
         if not np.nansum(values):
             continue
+        colour, hatch = place_look(place, rank)
         ax.fill_between(
-            HOURS, bottom, bottom + values, step="post", lw=0, label=str(place),
-            color=place_colour(place, rank),
+            HOURS, bottom, bottom + values, step="post", lw=0, label=shown_name(place),
+            facecolor=colour, edgecolor="white", hatch=hatch,
         )  # fmt: skip
         bottom = bottom + values
     ax.set_xlim(0, 24)
@@ -196,7 +241,7 @@ def charging_profile(solution, by: str = "place", ax=None):
     ax.set_ylim(bottom=0)
     ax.set_xlabel(f"hour of the day ({solution.scenario.timezone})")
     ax.set_ylabel("charging power, mean over the days [MW]")
-    name = LABELS.get(solution.method, solution.method)
+    name = shown_name(LABELS.get(solution.method, solution.method))
     ax.set_title(f"When and where cars charge: {name}", loc="left")
     ax.grid(axis="y", color="0.9")
     ax.set_axisbelow(True)
@@ -204,7 +249,7 @@ def charging_profile(solution, by: str = "place", ax=None):
     return ax
 
 
-def place_colour(place, rank: int) -> str:
-    """Colour of a kind of place; for one that is not known, by its rank."""
-    spare = [style[0] for style in (*SPARE_STYLES, *STYLES.values())]
+def place_look(place, rank: int) -> tuple[str, str]:
+    """Colour and hatch of a kind of place; for one that is not known, by its rank."""
+    spare = [(style[0], style[2]) for style in (*SPARE_STYLES, *STYLES.values())]
     return PLACES.get(str(place), spare[rank % len(spare)])

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from macjax._errors import SettingsError
+from macjax.plots.given import listed
 
 COLUMNS = ("quantity", "at_least", "found", "at_most", "percent_of_unmanaged", "unit")
 COLUMNS += ("remark",)
@@ -113,9 +114,13 @@ def base_cost(solution) -> float:
     return float(kw @ cost) if len(kw) else math.nan
 
 
-def by_method(solutions: Iterable) -> dict:
-    """The solutions by their method, the first of each."""
+def by_method(solutions) -> dict:
+    """The solutions by their method, the first of each.
+
+    Arguments:
+        solutions: one solution, a list, or a dict from label to solution.
+    """
     found: dict = {}
-    for solution in solutions:
+    for _, solution in listed(solutions, "macjax.planning"):
         found.setdefault(solution.method, solution)
     return found

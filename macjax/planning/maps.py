@@ -3,20 +3,25 @@
 import numpy as np
 import pandas as pd
 
-from macjax._errors import SolutionError
+from macjax._errors import SettingsError, SolutionError
 from macjax.planning.feeders import feeder_table
-from macjax.plots.canvas import LABELS, axes_of, style_of
+from macjax.plots.canvas import amount, axes_of, shown_name, style_of
+from macjax.plots.given import LABELS, one_solution
 
 # Columns that place a feeder, with the labels of the axes.
 PLACES = (
     ("longitude", "latitude", "longitude [degrees]", "latitude [degrees]"),
-    ("x", "y", "x", "y"),
+    ("x", "y", "x [as in the table]", "y [as in the table]"),
 )
-SMALLEST, LARGEST = 6.0, 220.0  # areas of the dots [points^2]
+SMALLEST, LARGEST = 16.0, 260.0  # areas of the dots that need an upgrade [points^2]
+GREY, GREY_OF_MANY, MANY = 12.0, 3.0, 300  # of the others, by the number of feeders
+NAMED = 3  # feeders with a name, those with the largest upgrades
 
 
 def feeder_map(solution, largest_kw: float | None = None, ax=None):
     """Feeders where they are; those that need an upgrade in colour, by its size.
+
+    The three feeders with the largest upgrades have their names.
 
     Arguments:
         solution: one with a plan; its feeders have longitude and latitude, or x and y.
@@ -24,7 +29,9 @@ def feeder_map(solution, largest_kw: float | None = None, ax=None):
             None takes the largest of the solution.
         ax: matplotlib axes to draw in.
     """
-    table = feeder_table([solution])
+    if largest_kw is not None and not _is_power(largest_kw):
+        raise SettingsError(f"largest_kw must be 0 kW or more, not {largest_kw!r}")
+    table = feeder_table([one_solution(solution)])
     kind = placed_by(table)
     if kind is None:
         raise SolutionError(
@@ -36,33 +43,56 @@ def feeder_map(solution, largest_kw: float | None = None, ax=None):
     upgrade = table["upgrade_kw"].to_numpy(np.float64)
     needs = (table["units"] > 0).to_numpy(bool)
     most = upgrade.max(initial=0.0) if largest_kw is None else float(largest_kw)
-    colour, _, _ = style_of(solution, 0)
-    ax.scatter(x[~needs], y[~needs], s=SMALLEST / 2, c="0.75", lw=0)
-    area = SMALLEST + (LARGEST - SMALLEST) * upgrade[needs] / (most or 1.0)
-    order = np.argsort(-area)
-    ax.scatter(
-        x[needs][order], y[needs][order], s=area[order], c=colour, alpha=0.5, lw=0
-    )
+    grey = GREY if len(table) <= MANY else GREY_OF_MANY
+    ax.scatter(x[~needs], y[~needs], s=grey, c="0.65", lw=0)
+    needy = np.flatnonzero(needs & np.isfinite(x + y))
+    needy = needy[np.argsort(-upgrade[needy], kind="stable")]
+    colour, _, _ = style_of(solution)
+    look = {"facecolor": f"{colour}80", "edgecolor": colour, "lw": 0.6}
+    area = _area(upgrade[needy], most)
+    ax.scatter(x[needy], y[needy], s=area, **look)
+    _name(ax, table["feeder_id"], x, y, needy[:NAMED], np.sqrt(area / np.pi))
     if most > 0:
         for kw in (most, most / 4):
-            size = SMALLEST + (LARGEST - SMALLEST) * kw / most
-            label = f"{float(f'{kw:.2g}'):,.0f} kW"
-            ax.scatter([], [], s=size, c="0.5", alpha=0.6, lw=0, label=label)
+            label = f"{amount(float(f'{kw:.2g}'))} kW"
+            look = {"s": _area(kw, most), "c": "0.5", "alpha": 0.6, "lw": 0}
+            ax.scatter([], [], label=label, **look)
         ax.legend(frameon=False, fontsize=9, labelspacing=1.0, loc="best")
-    if horizontal == "longitude":
-        ax.set_aspect(1 / np.cos(np.radians(np.nanmean(y))))
-    else:
-        ax.set_aspect("equal")
+    is_globe = horizontal == "longitude"
+    shape = 1 / np.cos(np.radians(np.nanmean(y))) if is_globe else 1.0
+    ax.margins(0.08)
+    # The axes keep their shape, also where all feeders are in one line or place.
+    ax.set_aspect(shape, adjustable="datalim")
     ax.locator_params(axis="x", nbins=5)
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)
-    name = LABELS.get(solution.method, solution.method)
-    total = upgrade.sum() / 1e3
-    ax.set_title(
-        f"{name}: {int(needs.sum()):,} of {len(table):,} feeders, {total:,.4g} MW",
-        loc="left",
-    )
+    name = shown_name(LABELS.get(solution.method, solution.method))
+    count, total = int(needs.sum()), amount(upgrade.sum())
+    said = f"{count:,} of {len(table):,} feeders need {total} kW"
+    ax.set_title(f"{name}\n{said}", loc="left", fontsize=11)
     return ax
+
+
+def _area(kw, most: float):
+    """Area of the dot of an upgrade [points^2]."""
+    return SMALLEST + (LARGEST - SMALLEST) * kw / (most or 1.0)
+
+
+def _name(ax, names: pd.Series, x, y, rows, radius) -> None:
+    """Names of some feeders beside their dots, towards the middle of the map."""
+    middle = np.nanmean(x)
+    for row, beside in zip(rows, radius + 2, strict=False):
+        side, align = (-beside, "right") if x[row] > middle else (beside, "left")
+        ax.annotate(
+            shown_name(names.iloc[row]), (x[row], y[row]), (side, 0), ha=align,
+            textcoords="offset points", va="center", fontsize=8,
+            bbox={"facecolor": "white", "alpha": 0.6, "lw": 0, "pad": 0.6},
+        )  # fmt: skip
+
+
+def _is_power(value) -> bool:
+    """Whether a value is a number of kW."""
+    return isinstance(value, int | float | np.number) and bool(0 <= value < np.inf)
 
 
 def placed_by(feeders: pd.DataFrame) -> tuple[str, str, str, str] | None:

@@ -11,14 +11,16 @@ Needs matplotlib (`pip install macjax[plots]`), imported when the first figure i
 from macjax.plots.bars import MOST_FEEDERS as MOST_FEEDERS
 from macjax.plots.bars import upgrades as upgrades
 from macjax.plots.canvas import DRAWN_LAST as DRAWN_LAST
-from macjax.plots.canvas import LABELS as LABELS
 from macjax.plots.canvas import SPARE_STYLES as SPARE_STYLES
 from macjax.plots.canvas import STYLES as STYLES
+from macjax.plots.canvas import amount as amount
 from macjax.plots.canvas import require_matplotlib as require_matplotlib
 from macjax.plots.canvas import shown_name as shown_name
+from macjax.plots.given import LABELS as LABELS
 from macjax.plots.heatmap import MOST_PRICE_ROWS as MOST_PRICE_ROWS
 from macjax.plots.heatmap import price_heatmap as price_heatmap
 from macjax.plots.loads import feeder_load as feeder_load
+from macjax.plots.loads import has_capacity as has_capacity
 from macjax.plots.loads import load_duration as load_duration
 from macjax.plots.loads import worst_feeder as worst_feeder
 from macjax.plots.runs import convergence as convergence

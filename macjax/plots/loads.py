@@ -6,21 +6,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from macjax._errors import SolutionError
+from macjax._errors import SettingsError, SolutionError
 from macjax.plots.canvas import (
     DRAWN_LAST,
+    amount,
     as_steps,
     axes_of,
-    by_label,
     legend_below,
     local_time_axis,
     require_known,
     shown_name,
     slot_edges,
-    style_of,
+    styles_of,
+    thousands,
 )
+from macjax.plots.given import of_one_scenario
 
 MOST_POINTS = 800  # of a curve of all feeders
+MOST_SHARE = 400  # of the capacity that is drawn [%]
 
 
 def feeder_load(solutions, feeder_id=None, ax=None):
@@ -35,22 +38,23 @@ def feeder_load(solutions, feeder_id=None, ax=None):
             of the solutions, or else the highest ratio of load to capacity.
         ax: matplotlib axes to draw in.
     """
-    shown = by_label(solutions)
+    shown = of_one_scenario(solutions)
     loads = {label: _with_load(solution) for label, solution in shown.items()}
     if feeder_id is None:
         feeder_id = worst_feeder(loads)
-    ax = axes_of(ax, (9.0, 4.2))
     first = next(iter(shown.values()))
     first_rows = _rows_of(next(iter(loads.values())), feeder_id)
+    ax = axes_of(ax, (9.0, 4.2))
     edges = slot_edges(first_rows["time"], first.scenario)
     base = as_steps(first_rows["base_kw"])
     ax.fill_between(
         edges, 0, base, step="post", color="0.88", lw=0, label="load without EVs"
     )
-    for rank, (label, solution) in enumerate(shown.items()):
+    styles = styles_of(shown)
+    for label, solution in shown.items():
         rows = _rows_of(loads[label], feeder_id)
-        colour, line, _ = style_of(solution, rank)
-        upgrade = rows["overload_kw"].max() if len(rows) else 0.0
+        colour, line, _ = styles[label]
+        upgrade = rows["overload_kw"].max()
         ax.step(
             slot_edges(rows["time"], solution.scenario),
             as_steps(rows["load_kw"]),
@@ -58,7 +62,7 @@ def feeder_load(solutions, feeder_id=None, ax=None):
             color=colour,
             ls=line,
             lw=2.0 if solution.method == "mac" else 1.4,
-            label=f"{shown_name(label)}: upgrade {upgrade:,.0f} kW",
+            label=f"{shown_name(label)}: upgrade {amount(upgrade)} kW",
             zorder=3 + (solution.method in DRAWN_LAST),
         )
     capacity = as_steps(first_rows["capacity_kw"])
@@ -67,6 +71,7 @@ def feeder_load(solutions, feeder_id=None, ax=None):
     name = shown_name(feeder_id)
     ax.set_title(f"Feeder {name}: load against capacity", loc="left")
     ax.set_ylim(bottom=min(0.0, float(np.nanmin(base, initial=0.0))))
+    thousands(ax.yaxis)
     local_time_axis(ax, first.scenario)
     ax.set_xlim(edges[0], edges[-1])
     legend_below(ax, columns=2)
@@ -78,28 +83,34 @@ def load_duration(solutions, feeder_id=None, ax=None):
 
     Of one feeder over the hours of the horizon; of all feeders together over the share
     of their slots, on a logarithmic axis that shows the few full ones. Slots without
-    any capacity are left out.
+    any capacity are left out; where no slot has some, there is nothing to draw.
 
     Arguments:
         solutions: one solution, a list, or a dict from label to solution.
         feeder_id: which feeder; None takes the slots of all.
         ax: matplotlib axes to draw in.
     """
-    shown = by_label(solutions)
-    ax = axes_of(ax, (7.0, 4.2))
+    shown = of_one_scenario(solutions)
     first = next(iter(shown.values()))
     base = first.loads()
     base = base.assign(load_kw=base["base_kw"])
     hours, whole = _duration(base, feeder_id, first.scenario)
-    drawn: Any = {"drawstyle": "default" if feeder_id is None else "steps-post"}
+    if not len(hours[0]):
+        which = "no feeder" if feeder_id is None else f"feeder {feeder_id} never"
+        raise SolutionError(
+            f"there is no share of the capacity to draw: {which} has a capacity "
+            "above 0 kW"
+        )
+    ax = axes_of(ax, (7.0, 4.2))
+    drawn: Any = {"drawstyle": "steps-pre" if feeder_id is None else "steps-post"}
     ax.plot(*hours, color="0.6", lw=1.2, label="load without EVs", **drawn)
-    for rank, (label, solution) in enumerate(shown.items()):
+    styles = styles_of(shown)
+    for label, solution in shown.items():
         (x, y), _ = _duration(_with_load(solution), feeder_id, solution.scenario)
-        colour, line, _ = style_of(solution, rank)
-        most = f"at most {y.max():,.0f} %" if len(y) else "no load"
+        colour, line, _ = styles[label]
         ax.plot(
             x, y, color=colour, ls=line, lw=2.0 if solution.method == "mac" else 1.4,
-            label=f"{shown_name(label)}: {most}",
+            label=f"{shown_name(label)}: at most {amount(y.max())} %",
             zorder=3 + (solution.method in DRAWN_LAST), **drawn,
         )  # fmt: skip
     ax.axhline(100, color="k", lw=1.2)
@@ -113,11 +124,18 @@ def load_duration(solutions, feeder_id=None, ax=None):
         ax.set_xlabel("hours of the horizon [h]")
         name = shown_name(feeder_id)
         ax.set_title(f"Feeder {name}: load duration", loc="left")
-    if len(hours[0]):
-        ax.set_xlim(0.0 if feeder_id is not None else hours[0][0], whole)
+    ax.set_xlim(hours[0][0], whole)
+    # Next to no capacity makes a share without end; the legend says it.
+    ax.set_ylim(top=min(ax.get_ylim()[1], MOST_SHARE))
+    thousands(ax.yaxis)
     ax.grid(color="0.93")
     legend_below(ax, columns=2)
     return ax
+
+
+def has_capacity(solution) -> bool:
+    """Whether a share of some capacity can be drawn: one is above 0 kW."""
+    return bool((solution.loads()["capacity_kw"] > 0).any())
 
 
 def worst_feeder(loads: Mapping[str, pd.DataFrame]):
@@ -126,6 +144,11 @@ def worst_feeder(loads: Mapping[str, pd.DataFrame]):
     Arguments:
         loads: frames with feeder_id, load_kw, capacity_kw and overload_kw [kW].
     """
+    if not isinstance(loads, Mapping):
+        raise SettingsError(
+            "worst_feeder takes a dict from label to a frame of loads, not "
+            f"{type(loads).__name__}"
+        )
     rows = pd.concat(loads.values(), ignore_index=True)
     if rows.empty:
         raise SolutionError("there is no feeder to draw: the solution has no loads")
@@ -150,14 +173,16 @@ def _duration(loads: pd.DataFrame, feeder_id, scenario):
     has_limit = capacity > 0
     percent = np.sort(100.0 * load[has_limit] / capacity[has_limit])[::-1]
     count = len(percent)
+    if not count:
+        return (percent, percent), 100.0
     if feeder_id is not None:
         hours = scenario.slot_minutes / 60 * np.arange(count + 1)
         return (hours, np.append(percent, percent[-1:])), hours[-1]
-    if not count:
-        return (percent, percent), 100.0
     steps = np.geomspace(1, count, MOST_POINTS) - 1
     some = np.unique(steps.round().astype(np.int64))
-    return (100.0 * (some + 1) / count, percent[some]), 100.0
+    # A share holds up to its place; the first from half a slot, as 0 has no logarithm.
+    where = np.append(50.0 / count, 100.0 * (some + 1) / count)
+    return (where, percent[np.append(0, some)]), 100.0
 
 
 def _rows_of(loads: pd.DataFrame, feeder_id) -> pd.DataFrame:

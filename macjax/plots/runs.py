@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from macjax._errors import SolutionError
-from macjax.plots.canvas import axes_of, legend_below
+from macjax.plots.canvas import axes_of, legend_below, shown_name, thousands
+from macjax.plots.given import one_solution
 
 MOST_PHASES = 6
 
@@ -18,7 +19,7 @@ def convergence(solution, ax=None):
         solution: one that was optimised, with a `history`.
         ax: matplotlib axes to draw in.
     """
-    history = solution.history
+    history = one_solution(solution).history
     if not has_history(solution):
         raise SolutionError(
             f"a solution of method '{solution.method}' has no history of objective "
@@ -43,8 +44,12 @@ def convergence(solution, ax=None):
     values = np.concatenate([upper["objective"], lower["lower_bound"]])
     if len(lower) and values.min() > 0 and values.max() > 20 * values.min():
         ax.set_yscale("log")
+    else:
+        thousands(ax.yaxis)
+    ax.locator_params(axis="x", integer=True)
     ax.set_xlabel("iteration")
-    ax.set_ylabel(f"objective [{solution.scenario.currency}]")
+    currency = shown_name(solution.scenario.currency)
+    ax.set_ylabel(f"objective [{currency}]")
     gap = f"certified gap {solution.gap:.1e}" if np.isfinite(solution.gap) else "no gap"
     ax.set_title(f"Convergence: {solution.status}, {gap}", loc="left")
     legend_below(ax, columns=2)

@@ -10,16 +10,17 @@ between two solutions a vehicle moves
 import numpy as np
 import pandas as pd
 
-from macjax._errors import SolutionError
+from macjax._errors import SettingsError, SolutionError
 from macjax.plots.canvas import (
     axes_of,
-    by_label,
     legend_below,
     local_time_axis,
     shown_name,
     slot_edges,
-    style_of,
+    styles_of,
+    thousands,
 )
+from macjax.plots.given import listed, of_one_scenario
 
 
 def soc_trace(solutions, vehicle_id=None, ax=None):
@@ -33,17 +34,20 @@ def soc_trace(solutions, vehicle_id=None, ax=None):
         vehicle_id: which vehicle; by default the one whose charging is moved most.
         ax: matplotlib axes to draw in.
     """
-    shown = by_label(solutions)
+    shown = of_one_scenario(solutions)
     if vehicle_id is None:
         picked = pick_vehicles(list(shown.values()), 1)
         if not picked:
             raise SolutionError("there is no vehicle to draw: nobody charges")
         vehicle_id = picked[0]
-    ax = axes_of(ax, (9.0, 4.2))
+    if not np.isscalar(vehicle_id):
+        raise SettingsError(f"vehicle_id must be one id, not {vehicle_id!r}")
     first = next(iter(shown.values())).scenario
-    for rank, (label, solution) in enumerate(shown.items()):
-        soc = solution.soc(vehicle_id)
-        colour, line, _ = style_of(solution, rank)
+    traces = {label: solution.soc(vehicle_id) for label, solution in shown.items()}
+    ax = axes_of(ax, (9.0, 4.2))
+    styles = styles_of(shown)
+    for label, solution in shown.items():
+        soc, (colour, line, _) = traces[label], styles[label]
         ax.plot(
             _instants(soc["time"]), soc["soc_kwh"], color=colour, ls=line,
             lw=2.0 if solution.method == "mac" else 1.4, label=shown_name(label),
@@ -51,6 +55,7 @@ def soc_trace(solutions, vehicle_id=None, ax=None):
         )  # fmt: skip
     _limits(ax, first, vehicle_id)
     ax.set_ylabel("state of charge [kWh]")
+    thousands(ax.yaxis)
     name = shown_name(vehicle_id)
     ax.set_title(f"Vehicle {name}: state of charge", loc="left")
     local_time_axis(ax, first)
@@ -67,10 +72,11 @@ def pick_vehicles(solutions, count: int) -> list:
     them are those that charge most.
 
     Arguments:
-        solutions: `Solution`s of one scenario.
+        solutions: one solution, a list, or a dict from label to solution; of one
+            scenario.
         count: how many, at most.
     """
-    solutions = [s for s in solutions if s.plan is not None]
+    solutions = [s for _, s in listed(solutions) if s.plan is not None]
     if not solutions:
         return []
     energy, middle = _middle(solutions[0])

@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from macjax.plots.canvas import style_of
+from macjax.plots.canvas import styles_of
 from macjax.reports.facts import Facts
 from macjax.reports.html import short
 
@@ -33,8 +33,8 @@ def embedded(facts: Facts) -> str:
         "zone": scenario.timezone,
         "ticks": _ticks(scenario),
         "lines": [
-            _look(label, s, rank)
-            for rank, (label, s) in enumerate(facts.usable.items())
+            _look(label, facts.usable[label], style)
+            for label, style in styles_of(facts.usable).items()
         ],
         "feeders": _feeders(facts),
         "vehicles": _vehicles(facts),
@@ -45,9 +45,9 @@ def embedded(facts: Facts) -> str:
     return text
 
 
-def _look(label: str, solution, rank: int) -> dict:
+def _look(label: str, solution, style: tuple) -> dict:
     """Label and line of a solution, as in `macjax.plots`."""
-    colour, line, _ = style_of(solution, rank)
+    colour, line, _ = style
     dash = DASHES.get(line) if isinstance(line, str) else _strokes(line)
     width = 2.2 if solution.method == "mac" else 1.6
     return {"name": short(label), "colour": colour, "dash": dash, "width": width}
@@ -58,11 +58,12 @@ def _strokes(line: tuple) -> str:
 
 
 def _feeders(facts: Facts) -> list[dict]:
-    """The worst feeders with capacity, base load and loads."""
+    """The worst feeders with capacity, base load, loads and upgrades."""
     capacity, _ = facts.scenario.capacity_base()
     ids = facts.scenario.feeders["feeder_id"]
     found = []
-    for row in facts.ranking[: facts.chosen] if facts.usable else ():
+    needed = facts.upgrades[list(facts.usable)].to_numpy(np.float64)
+    for at, row in enumerate(facts.ranking[: facts.chosen] if facts.usable else ()):
         limit = capacity[row]
         largest = max(float(np.abs(facts.load[:, row]).max()), float(limit.max()))
         base, *loads = (_rounded(series, largest) for series in facts.load[:, row])
@@ -72,6 +73,7 @@ def _feeders(facts: Facts) -> list[dict]:
                 "capacity": _rounded(limit, largest),
                 "base": base,
                 "loads": loads,
+                "upgrades": np.round(needed[at], 3).tolist(),
             }
         )
     return found

@@ -32,8 +32,8 @@ class Facts:
         shown: all solutions by label.
         usable: those with a plan, by label; their frames are made once.
         scenario: the one of all.
-        methods: the planner's table, a row for each of `shown`; columns of `compare`
-            and what the upgrades are in standard transformers.
+        methods: the planner's table, a row for each of `shown`; columns of `compare`,
+            upgrade_cost_at_least, and the upgrades in standard transformers.
         intervals: what is proved; see `planning.certified_intervals`.
         upgrades: a row for each feeder, the worst first: feeder_id, and for every
             label of `usable` its upgrade [kW], 0 where it is a matter of rounding.
@@ -154,4 +154,6 @@ def _methods(seen: Mapping[str, Seen]) -> pd.DataFrame:
         else:
             units = planning.discrete_upgrades(solution)
             bought.append({name: float(units[name].sum()) for name in DISCRETE})
+    least = [s.summary()["upgrade_cost_at_least"] for s in seen.values()]
+    table = table.assign(upgrade_cost_at_least=least)
     return table.assign(**{name: [row[name] for row in bought] for name in DISCRETE})

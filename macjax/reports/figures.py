@@ -7,12 +7,14 @@ import numpy as np
 
 from macjax import planning, plots
 from macjax._errors import SolutionError
+from macjax.plots import amount
 from macjax.reports.facts import DRAWN_FEEDERS, DRAWN_VEHICLES, Facts
 from macjax.reports.html import Figure, short
 from macjax.results import tables
 
-WIDE, TALL, HALF = (9.0, 4.2), (8.0, 5.0), (7.0, 4.2)
-SQUARE = (5.0, 5.5)
+WIDE, TALL, HALF = (9.0, 4.2), (8.0, 5.0), (5.5, 3.8)
+SQUARE = (4.0, 4.4)
+PRICES, PRICE_ROW = 1.6, 0.16  # height of a map of prices, and what a row adds [inch]
 MOST_MAPS = 3
 NAMED = 3  # feeders that a text names
 
@@ -25,9 +27,9 @@ def costs(facts: Facts) -> list[Figure]:
     said = []
     for label, solution in facts.usable.items():
         numbers = solution.summary()
-        text = f"{label}: {currency} {numbers['upgrade_cost']:,.0f}"
+        text = f"{label}: {currency} {amount(numbers['upgrade_cost'])}"
         if np.isfinite(least := numbers["upgrade_cost_at_least"]):
-            text += f", no schedule of its kind needs less than {least:,.0f}"
+            text += f", no schedule of its kind needs less than {amount(least, -1)}"
         said.append(text)
     svg = plots.as_svg(lambda ax: planning.cost_intervals(facts.usable, ax), TALL)
     alt = "Bars of the upgrade cost of each method. " + "; ".join(said) + "."
@@ -43,7 +45,7 @@ def feeder_loads(facts: Facts) -> list[Figure]:
         )
         row = facts.upgrades[facts.upgrades["feeder_id"] == feeder].iloc[0]
         needs = "; ".join(
-            f"{label} exceeds it by at most {row[label]:,.1f} kW"
+            f"{label} exceeds it by at most {amount(row[label])} kW"
             for label in facts.usable
         )
         alt = f"Load of feeder {short(feeder)} over time beside its capacity. {needs}."
@@ -56,10 +58,12 @@ def durations(facts: Facts) -> list[Figure]:
     if not len(facts.ranking) or not facts.usable:
         return []
     capacity, _ = facts.scenario.capacity_base()
+    if not (capacity > 0).any():
+        return []
     least = tables.OVERLOAD_COUNTS * np.maximum(1.0, capacity)
     over = (facts.load[1:] - capacity > least).sum(axis=(1, 2))
     said = "; ".join(
-        f"{label}: {100 * count / capacity.size:.2g} %"
+        f"{label}: {amount(100 * count / capacity.size)} %"
         for label, count in zip(facts.usable, over.tolist(), strict=True)
     )
     pooled = Figure(
@@ -68,6 +72,8 @@ def durations(facts: Facts) -> list[Figure]:
         f"feeders above 100 %: {said}.",
         f"Slots of feeders above their capacity: {said}.",
     )
+    if not (capacity[facts.ranking[0]] > 0).any():
+        return [pooled]
     (worst,) = _worst(facts, 1)
     single = plots.as_svg(lambda ax: plots.load_duration(facts.usable, worst, ax), WIDE)
     alt = f"Load over capacity of feeder {short(worst)}, its hours in falling order."
@@ -83,10 +89,10 @@ def upgrades(facts: Facts) -> list[Figure]:
         kw = facts.upgrades[label]
         named = kw[kw > 0].nlargest(NAMED)
         worst = ", ".join(
-            f"{short(facts.upgrades['feeder_id'].loc[i])} {v:,.0f} kW"
+            f"{short(facts.upgrades['feeder_id'].loc[i])} {amount(v)} kW"
             for i, v in named.items()
         )
-        text = f"{label} needs {kw.sum():,.0f} kW on {int((kw > 0).sum())} feeders"
+        text = f"{label} needs {amount(kw.sum())} kW on {int((kw > 0).sum())} feeders"
         said.append(text + (f", most on {worst}" if worst else ""))
     svg = plots.as_svg(lambda ax: plots.upgrades(facts.usable, ax), WIDE)
     return [Figure(svg, "Bars of the upgrade of each feeder. " + "; ".join(said) + ".")]
@@ -122,9 +128,12 @@ def prices(facts: Facts) -> list[Figure]:
     if not priced or not len(facts.ranking):
         return []
     label, solution = priced[-1]
-    svg = plots.as_svg(lambda ax: plots.price_heatmap(solution, ax=ax), WIDE)
     table = solution.prices()
-    total = table.groupby("feeder_id", sort=False)["price"].sum().nlargest(NAMED)
+    total = table.groupby("feeder_id", sort=False)["price"].sum()
+    rows = min(len(total), max(int((total != 0).sum()), 12), plots.MOST_PRICE_ROWS)
+    size = (WIDE[0], max(PRICES + PRICE_ROW * rows, 2.6))
+    svg = plots.as_svg(lambda ax: plots.price_heatmap(solution, ax=ax), size)
+    total = total.nlargest(NAMED)
     dear = ", ".join(short(i) for i, v in total.items() if v > 0) or "none"
     alt = (
         f"Map of colours: price of one more kW by feeder and time, {label}; darker is "
@@ -142,7 +151,7 @@ def traces(facts: Facts) -> list[Figure]:
             lambda ax, v=vehicle: plots.soc_trace(facts.usable, v, ax), WIDE
         )
         least = "; ".join(
-            f"{label}: lowest {s.soc(vehicle)['soc_kwh'].min():,.1f} kWh"
+            f"{label}: lowest {amount(s.soc(vehicle)['soc_kwh'].min())} kWh"
             for label, s in facts.usable.items()
         )
         alt = f"State of charge of vehicle {short(vehicle)} over time. {least}."

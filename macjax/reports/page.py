@@ -11,6 +11,7 @@ from importlib.resources import files
 from string import Template
 
 from macjax._version import __version__
+from macjax.plots import amount
 from macjax.reports.facts import Facts
 from macjax.reports.html import escaped, paragraph
 from macjax.reports.sections import Section
@@ -52,13 +53,20 @@ def _lead(facts: Facts) -> str:
     scenario = facts.scenario
     weight = float(scenario.vehicles["weight"].sum())
     size = (
-        f"{weight:,.0f} vehicles in {len(scenario.vehicles):,} rows, "
-        f"{len(scenario.feeders):,} feeders, {scenario.slots:,} slots of "
+        f"{amount(weight)} vehicle{'' if weight == 1 else 's'} in "
+        f"{_counted(len(scenario.vehicles), 'row')}, "
+        f"{_counted(len(scenario.feeders), 'feeder')}, "
+        f"{_counted(scenario.slots, 'slot')} of "
         f"{scenario.slot_minutes} minutes from {scenario.start:%Y-%m-%d %H:%M} "
         f"({scenario.timezone})."
     )
     text = headline(facts.intervals, scenario.currency).replace("**", "")
     return paragraph(size) + (paragraph(text, "headline") if text else "")
+
+
+def _counted(count: int, what: str) -> str:
+    """'1 feeder', '24 feeders'."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _part(name: str) -> str:

@@ -4,8 +4,9 @@
    page. Without this script the page says the same of the worst feeders. */
 (function () {
   const SPACE = "http://www.w3.org/2000/svg"; // a name, nothing is loaded from there
-  const WIDTH = 900, LEFT = 66, RIGHT = 14, TOP = 34, PLOT = 250, AXIS = 46, ROW = 22;
+  const WIDTH = 900, RIGHT = 14, TOP = 34, PLOT = 250, AXIS = 46, ROW = 22;
   const COLUMNS = 2;
+  const LETTER = 7.5; // about the width of a digit, so that no text is cut
 
   /* Round numbers from low to high, about so many. */
   function niceTicks(low, high, count) {
@@ -47,11 +48,6 @@
     return shares.sort((a, b) => b - a);
   }
 
-  /* Largest excess over the capacity [kW]. */
-  function upgradeOf(load, capacity) {
-    return load.reduce((most, kw, at) => Math.max(most, kw - capacity[at]), 0);
-  }
-
   function element(name, attributes, text) {
     const made = document.createElementNS(SPACE, name);
     Object.entries(attributes || {}).forEach(([key, value]) =>
@@ -74,40 +70,42 @@
 
   /* An SVG of lines over one axis.
      chart: title, label (in words), xLabel, yLabel, slots (length of the axis), ticks
-     ([[place, text]]), lines ({name, values, colour, dash, width, steps}), bands
+     ([[place, text]]), numbers (whether their texts are), lines ({name, values, colour, dash, width, steps}), bands
      ([[begin, end]]), bandName, low (least value of the axis). */
   function draw(chart) {
     const [low, high] = rangeOf(chart);
     const named = chart.lines.map((l) => l.name).concat(chart.bandName || []);
     const legend = Math.ceil(named.length / COLUMNS) * ROW;
     const height = TOP + PLOT + AXIS + legend + 6;
-    const toX = (at) => LEFT + ((WIDTH - LEFT - RIGHT) * at) / chart.slots;
+    const values = niceTicks(low, high, 6);
+    const left = 36 + LETTER * Math.max(4, ...values.map((v) => numberText(v).length));
+    const toX = (at) => left + ((WIDTH - left - RIGHT) * at) / chart.slots;
     const toY = (value) => TOP + (PLOT * (high - value)) / (high - low);
     const svg = element("svg", {
       viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": chart.label,
       "font-family": "system-ui, sans-serif", "font-size": 13, fill: "#1a1a1a",
     });
-    svg.append(element("text", { x: LEFT, y: 20, "font-size": 15 }, chart.title));
+    svg.append(element("text", { x: left, y: 20, "font-size": 15 }, chart.title));
     (chart.bands || []).forEach(([begin, end]) => svg.append(element("rect", {
       x: toX(begin), y: TOP, width: toX(end) - toX(begin), height: PLOT, fill: "#e8e8e8",
     })));
-    drawAxes(svg, chart, toX, toY, low, high);
+    drawAxes(svg, chart, toX, toY, values, left);
     chart.lines.forEach((line) => svg.append(element("path", {
       d: pathOf(line.values, toX, toY, line.steps), fill: "none", stroke: line.colour,
       "stroke-width": line.width, "stroke-dasharray": line.dash || "none",
       "stroke-linejoin": "round",
     })));
-    drawLegend(svg, chart, TOP + PLOT + AXIS + 12);
+    drawLegend(svg, chart, TOP + PLOT + AXIS + 12, left);
     return svg;
   }
 
-  function drawAxes(svg, chart, toX, toY, low, high) {
-    niceTicks(low, high, 6).forEach((value) => {
+  function drawAxes(svg, chart, toX, toY, values, left) {
+    values.forEach((value) => {
       const y = toY(value);
       svg.append(element("line", {
-        x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y, stroke: "#dddddd",
+        x1: left, x2: WIDTH - RIGHT, y1: y, y2: y, stroke: "#dddddd",
       }));
-      svg.append(element("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" },
+      svg.append(element("text", { x: left - 8, y: y + 4, "text-anchor": "end" },
         numberText(value)));
     });
     chart.ticks.forEach(([at, text]) => {
@@ -115,11 +113,15 @@
       svg.append(element("line", {
         x1: x, x2: x, y1: TOP + PLOT, y2: TOP + PLOT + 5, stroke: "#1a1a1a",
       }));
-      svg.append(element("text", { x: x, y: TOP + PLOT + 19, "text-anchor": "start" },
+      // A day stands right of its beginning, a number below its mark.
+      const width = LETTER * text.length;
+      if (x + (chart.numbers ? width / 2 : width) > WIDTH) return;
+      const anchor = chart.numbers ? "middle" : "start";
+      svg.append(element("text", { x: x, y: TOP + PLOT + 19, "text-anchor": anchor },
         text));
     });
     svg.append(element("path", {
-      d: `M${LEFT} ${TOP}V${TOP + PLOT}H${WIDTH - RIGHT}`, fill: "none",
+      d: `M${left} ${TOP}V${TOP + PLOT}H${WIDTH - RIGHT}`, fill: "none",
       stroke: "#1a1a1a",
     }));
     const middle = TOP + PLOT / 2;
@@ -127,15 +129,15 @@
       x: 15, y: middle, "text-anchor": "middle", transform: `rotate(-90 15 ${middle})`,
     }, chart.yLabel));
     svg.append(element("text", {
-      x: (LEFT + WIDTH - RIGHT) / 2, y: TOP + PLOT + 37, "text-anchor": "middle",
+      x: (left + WIDTH - RIGHT) / 2, y: TOP + PLOT + 37, "text-anchor": "middle",
     }, chart.xLabel));
   }
 
-  function drawLegend(svg, chart, top) {
+  function drawLegend(svg, chart, top, left) {
     const items = chart.lines.slice();
     if (chart.bandName) items.push({ name: chart.bandName, band: true });
     items.forEach((item, rank) => {
-      const x = LEFT + (rank % COLUMNS) * ((WIDTH - LEFT) / COLUMNS);
+      const x = left + (rank % COLUMNS) * ((WIDTH - left) / COLUMNS);
       const y = top + Math.floor(rank / COLUMNS) * ROW;
       svg.append(item.band
         ? element("rect", { x: x, y: y - 5, width: 34, height: 10, fill: "#e8e8e8" })
@@ -153,7 +155,7 @@
   /* Charts of a feeder, and what they say. */
   function feederCharts(all, feeder) {
     const needs = all.lines.map((line, k) =>
-      `${line.name}: upgrade ${numberText(upgradeOf(feeder.loads[k], feeder.capacity))} kW`);
+      `${line.name}: upgrade ${numberText(feeder.upgrades[k])} kW`);
     const said = needs.join("; ");
     const series = all.lines.map((line, k) => ({ ...line, values: feeder.loads[k] }));
     const base = { ...GREY, name: "load without EVs", values: feeder.base };
@@ -175,6 +177,7 @@
       label: `Load over capacity of feeder ${feeder.name} in falling order`,
       xLabel: "hours of the horizon [h]", yLabel: "load / capacity [%]", slots: slots,
       ticks: niceTicks(0, hours, 8).map((h) => [h / all.slotHours, numberText(h)]),
+      numbers: true,
       lines: [...sorted, { ...LIMIT, name: "capacity", steps: true,
         values: new Array(slots).fill(100) }],
     };
@@ -232,8 +235,7 @@
 
   if (typeof module !== "undefined") {
     module.exports = {
-      duration, feederCharts, niceTicks, numberText, pathOf, start, upgradeOf,
-      vehicleCharts,
+      draw, duration, feederCharts, niceTicks, numberText, pathOf, start, vehicleCharts,
     };
   } else {
     start();

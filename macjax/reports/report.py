@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from macjax._errors import SettingsError, SolutionError
-from macjax.plots.canvas import by_label, require_matplotlib
+from macjax.plots.canvas import require_matplotlib
+from macjax.plots.given import by_label
 from macjax.regions.config import RegionConfig, read_config
 from macjax.regions.provenance import provenance
 from macjax.reports.baselines import with_baselines
@@ -55,8 +56,8 @@ def report(
         the path.
 
     Raises:
-        SettingsError: solutions of different scenarios, unknown vehicles, or a path
-            that cannot be written; before anything is computed.
+        SettingsError: no solution, solutions of different scenarios, unknown
+            vehicles, or a path that cannot be written; before anything is computed.
         SolutionError: a part of a solution by several processes.
         MacjaxError: matplotlib is missing.
         KeyboardInterrupt: a baseline was interrupted; nothing is written.
@@ -87,25 +88,10 @@ def report(
 
 def labelled(solutions) -> dict:
     """The solutions by label, checked: whole ones, of one scenario."""
-    if isinstance(solutions, Mapping):
-        given = dict(solutions)
-    elif hasattr(solutions, "summary"):
-        given = [solutions]
-    elif isinstance(solutions, Iterable) and not isinstance(solutions, str):
-        given = list(solutions)
-    else:
-        given = [solutions]
-    found = list(given.values() if isinstance(given, dict) else given)
-    wrong = [type(s).__name__ for s in found if not hasattr(s, "summary")]
-    if wrong or not found:
-        raise SettingsError(
-            "report takes a Solution, a list of them, or a dict from label to "
-            f"Solution; got {', '.join(wrong[:3]) or 'none'}"
-        )
-    _check_whole(found)
+    found = by_label(solutions, "report")
+    _check_whole(found.values())
     # Half of a surrogate pair can be in no column's name.
-    names = [k.encode("utf-8", "replace").decode("utf-8") for k in by_label(given)]
-    return dict(zip(names, found, strict=True))
+    return {k.encode("utf-8", "replace").decode("utf-8"): s for k, s in found.items()}
 
 
 def _check_whole(solutions: Iterable) -> None:

@@ -1,5 +1,6 @@
 """The sections of a report: what each says, in tables, figures and words."""
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from macjax.reports.html import (
     short,
     table_html,
 )
-from macjax.studies.planner_report import ROWS
+from macjax.studies.planner_report import ROWS, interval_texts
 
 SHOWN_FEEDERS, MOST_ROWS = 20, 500
 NO_PLAN = "No solution has a schedule, so there is nothing to draw."
@@ -66,6 +67,13 @@ def cell(value, shown: Callable) -> str:
 def _drawn(found, otherwise: str) -> str:
     """Figures, or a sentence that says why there are none."""
     return "".join(map(figure_html, found)) or paragraph(otherwise)
+
+
+def _nothing(facts: Facts) -> str:
+    """Why there is no feeder to draw; empty where there is one."""
+    if not facts.usable:
+        return NO_PLAN
+    return "" if len(facts.ranking) else "The scenario has no feeders."
 
 
 def _methods(facts: Facts) -> str:
@@ -124,16 +132,16 @@ def _proved(facts: Facts) -> str:
     if frame.empty:
         return paragraph(NO_PLAN)
     unit = frame["unit"].iloc[0]
-    whole = "{:,.0f}".format
     shown = {"quantity": [_in_words(q) for q in frame["quantity"]]}
     for column in ("at_least", "found", "at_most"):
         name = f"{column.replace('_', ' ')} [{unit}]"
-        shown[name] = [cell(v, whole) for v in frame[column]]
+        shown[name] = interval_texts(frame, column)
     share = [cell(v, "{:.2f}".format) for v in frame["percent_of_unmanaged"]]
     shown["found, of unmanaged [%]"] = share
     text = table_html(pd.DataFrame(shown), "Certified intervals")
     for row in frame[frame["remark"] != ""].itertuples(index=False):
-        text += paragraph(f"{row.quantity}: {row.remark}.")
+        text += paragraph(f"{_in_words(row.quantity)}: {row.remark}.")
+    text += _other_objectives(facts)
     text += _drawn(figures.costs(facts), NO_PLAN)
     return text + paragraph(
         "Ends come from certified bounds, which hold for every schedule of a method's "
@@ -145,8 +153,21 @@ def _proved(facts: Facts) -> str:
 
 def _in_words(quantity: str) -> str:
     """'avoided by mac' -> 'avoided by MAC (coordinated)'."""
-    head, _, last = quantity.rpartition(" ")
-    return f"{head} {LABELS[last]}" if last in LABELS else quantity
+    words = re.split(r"(\W+)", quantity)
+    return "".join(LABELS.get(word, word) for word in words)
+
+
+def _other_objectives(facts: Facts) -> str:
+    """What is proved of objectives other than the upgrade cost."""
+    said = [
+        f"{label} has another objective than the upgrade cost: found "
+        f"{s.objective:,.6g}, and no schedule of its kind is below "
+        f"{s.lower_bound:,.6g}. Nothing is proved on its upgrade cost."
+        for label, s in facts.usable.items()
+        if np.isfinite(s.lower_bound)
+        and not np.isfinite(s.summary()["upgrade_cost_at_least"])
+    ]
+    return listed(said) if said else ""
 
 
 def _load(facts: Facts) -> str:
@@ -154,23 +175,28 @@ def _load(facts: Facts) -> str:
     total, shown = len(facts.ranking), min(DRAWN_FEEDERS, len(facts.ranking))
     chooser = _chooser("feeder", "Feeder") if facts.usable and total else ""
     some = paragraph(
-        f"Drawn: the {shown} feeders of {total:,} with the largest overload in any "
-        f"solution, or the fullest ones. {facts.chosen:,} of {total:,} can be chosen "
-        "where scripts run; all are in Solution.loads().",
+        f"Drawn: {shown} of {total:,}, those with the largest overload in any solution "
+        f"or else the fullest. {facts.chosen:,} of {total:,} can be chosen where "
+        "scripts run; all are in Solution.loads().",
         "small",
     )
-    why = NO_PLAN if not facts.usable else "The scenario has no feeders."
-    return chooser + _drawn(figures.feeder_loads(facts), why) + some
+    why = _nothing(facts)
+    return (
+        paragraph(why)
+        if why
+        else (chooser + _drawn(figures.feeder_loads(facts), why) + some)
+    )
 
 
 def _duration(facts: Facts) -> str:
-    return _drawn(figures.durations(facts), NO_PLAN)
+    why = _nothing(facts) or "No feeder has a capacity above 0 kW to take a share of."
+    return _drawn(figures.durations(facts), why)
 
 
 def _upgrades(facts: Facts) -> str:
     """Bars, and the feeders that need an upgrade as a table."""
-    if not facts.usable or not len(facts.ranking):
-        return paragraph(NO_PLAN)
+    if why := _nothing(facts):
+        return paragraph(why)
     drawn = _drawn(figures.upgrades(facts), NO_PLAN)
     labels = list(facts.usable)
     needs = (facts.upgrades[labels] > 0).any(axis=1).to_numpy()
@@ -193,14 +219,21 @@ def _upgrade_table(facts: Facts, rows: np.ndarray) -> str:
     table = {"feeder": [short(i) for i in facts.upgrades["feeder_id"].iloc[rows]]}
     for label in facts.usable:
         kw, cost = facts.upgrades[label].iloc[rows], facts.cost[label].iloc[rows]
-        table[f"{short(label)} [kW]"] = [f"{v:,.1f}" for v in kw]
-        table[f"{short(label)} [{currency}]"] = [f"{v:,.0f}" for v in cost]
+        table[f"{short(label)} [kW]"] = _aligned(kw)
+        table[f"{short(label)} [{currency}]"] = _aligned(cost)
     return table_html(pd.DataFrame(table), "Upgrade by feeder, the worst first")
 
 
+def _aligned(values: pd.Series) -> list[str]:
+    """Numbers of a column, with as many decimals as its largest one asks for."""
+    most = values.abs().max()
+    digits = 0 if most >= 1e4 else 1 if most >= 100 else 2
+    return [f"{v:,.{digits}f}" for v in values]
+
+
 def _map(facts: Facts) -> str:
-    if not facts.usable:
-        return paragraph(NO_PLAN)
+    if why := _nothing(facts):
+        return paragraph(why)
     why = "The feeders have no longitude and latitude, or x and y."
     found = "".join(map(figure_html, figures.maps(facts)))
     return f'<div class="beside">{found}</div>' if found else paragraph(why)

@@ -289,6 +289,8 @@ def study_tables(
         ["units", "discrete_kva", "discrete_cost_usd"]
     ].sum()
     methods = compare(solutions)
+    least = [s.summary()["upgrade_cost_at_least"] for s in solutions]
+    methods["upgrade_cost_at_least"] = least
     for column in bought:
         methods[column] = methods["method"].map(bought[column])
     tables = {

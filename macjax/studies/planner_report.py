@@ -3,6 +3,7 @@
 What was measured, modelled and assumed stands in the same file as the result.
 """
 
+import functools
 import json
 import math
 import platform
@@ -15,25 +16,26 @@ import pandas as pd
 
 from macjax._output import json_value
 from macjax.planning.intervals import AVOIDED, AWARENESS, BASE, DIFFERENCE, UPGRADE
-from macjax.plots import LABELS
+from macjax.plots import LABELS, amount
 from macjax.regions.left_out import LeftOut
 from macjax.results.manifest import plain
 from macjax.results.summary import versions
 
 # Rows of the first table: column of `methods`, what it is called, how it is written.
 WHOLE: Callable = "{:,.0f}".format
+PROVED: Callable = functools.partial(amount, toward=-1)
 ROWS = (
     ("status", "status", str),
     ("feeders_overloaded", "feeders overloaded", WHOLE),
-    ("upgrade_kw", "upgrade [kW]", WHOLE),
+    ("upgrade_kw", "upgrade [kW]", amount),
     ("avoided_percent", "avoided of unmanaged [% of kW]", "{:.1f}".format),
-    ("upgrade_cost", "upgrade cost [{}]", WHOLE),
-    ("lower_bound", "no schedule of its kind costs less than [{}]", WHOLE),
+    ("upgrade_cost", "upgrade cost [{}]", amount),
+    ("upgrade_cost_at_least", "no schedule of its kind costs less than [{}]", PROVED),
     ("gap", "certified gap", "{:.1e}".format),
     ("units", "standard transformers", WHOLE),
     ("discrete_kva", "their rating [kVA]", WHOLE),
     ("discrete_cost_usd", "their cost [USD]", WHOLE),
-    ("energy_kwh", "energy from the grid [MWh]", lambda v: f"{v / 1e3:,.0f}"),
+    ("energy_kwh", "energy from the grid [MWh]", lambda v: amount(v / 1e3)),
     ("stranded", "rows stranded by the method", WHOLE),
     ("infeasible", "rows that cannot make their trips however they charge", WHOLE),
     ("dropped", "of them left out", WHOLE),
@@ -95,19 +97,20 @@ def headline(intervals: pd.DataFrame, currency: str) -> str:
     if not whole > 0:
         return "Unmanaged charging overloads no feeder."
     base = rows.loc[UPGRADE.format(BASE), "found"]
+    at_most = math.ceil(1e4 * row["at_most"] / whole - 1e-9) / 100
     text = (
-        f"**Of the {currency} {whole:,.0f} that unmanaged charging needs, no "
-        f"coordination avoids more than {100 * row['at_most'] / whole:.2f} %; MAC's "
+        f"**Of the {currency} {amount(whole)} that unmanaged charging needs, no "
+        f"coordination avoids more than {at_most:.2f} %; MAC's "
         f"schedule avoids {100 * row['found'] / whole:.2f} %.** The base load alone "
         f"needs {100 * base / whole:.2f} % of it, which no charging can avoid."
     )
     if AWARENESS in rows.index:
         row = rows.loc[AWARENESS]
-        worth = f"{row['at_least']:,.0f}"
+        worth = PROVED(row["at_least"])
         if row["remark"]:
             worth += f" at least: {row['remark']}"
         else:
-            worth += f" to {row['at_most']:,.0f}"
+            worth += f" to {amount(row['at_most'], 1)}"
         text += (
             " Seeing trips ahead instead of session by session is worth "
             f"{currency} {worth}."
@@ -155,7 +158,7 @@ def _intervals(frame: pd.DataFrame) -> str:
     money = ["at_least", "found", "at_most"]
     shown = frame[["quantity", *money]].copy()
     for column in money:
-        shown[column] = [_cell(v, WHOLE) for v in frame[column]]
+        shown[column] = interval_texts(frame, column)
     share = [_cell(v, "{:.2f}".format) for v in frame["percent_of_unmanaged"]]
     shown = shown.assign(share=share)
     shown.columns = ["", f"at least [{unit}]", f"found [{unit}]", f"at most [{unit}]",
@@ -170,6 +173,20 @@ def _intervals(frame: pd.DataFrame) -> str:
         "Unmanaged and time-of-use charging are simulated: they have no interval."
     )
     return "\n\n".join((markdown(shown), text, *said))
+
+
+def interval_texts(frame: pd.DataFrame, column: str) -> list[str]:
+    """Ends or what was found of `certified_intervals` as texts.
+
+    Ends are rounded outwards: a text never proves more than is proved. One that is
+    what was found is written as that.
+    """
+    outwards = {"at_least": -1, "at_most": 1}.get(column, 0)
+    pairs = zip(frame[column].tolist(), frame["found"].tolist(), strict=True)
+    return [
+        _cell(v, functools.partial(amount, toward=outwards if v != at else 0))
+        for v, at in pairs
+    ]
 
 
 def _discrete(purchase: Mapping[str, Any], currency: str) -> str:

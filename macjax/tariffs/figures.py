@@ -9,14 +9,20 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from macjax._errors import SettingsError
-from macjax.plots.canvas import STYLES, axes_of
+from macjax._errors import FIRST_IDS, SettingsError
+from macjax.plots.canvas import (
+    SPARE_STYLES,
+    STYLES,
+    axes_of,
+    legend_below,
+    shown_name,
+)
 from macjax.tariffs.case import Case
 from macjax.tariffs.frames import line_frame, power_table
 from macjax.tariffs.operator import Operator
 from macjax.tariffs.roads import lookup
 
-COLOURS = [style[0] for style in STYLES.values()]
+COLOURS = [style[0] for style in (*STYLES.values(), *SPARE_STYLES)]
 BLACK = "#000000"
 LINES = ("-", "--", "-.", ":")
 
@@ -73,7 +79,7 @@ def grid_map(case: Case, operator: Operator | None = None, ax=None):
         colour = COLOURS[1] if full[line] else "0.5"
         ax.plot([x[a], x[b]], [y[a], y[b]], color=colour, lw=2, zorder=1)
         if not np.isnan(grid.limit_kw[line]):
-            text = f"{grid.lines[line]} {grid.limit_kw[line]:g}"
+            text = f"{shown_name(grid.lines[line])} {grid.limit_kw[line]:g}"
             middle = (x[a] + x[b]) / 2, (y[a] + y[b]) / 2
             ax.annotate(text, middle, fontsize=7, ha="center", va="bottom")
     station = np.isin(np.arange(len(x)), case.stations.grid_node)
@@ -99,7 +105,12 @@ def _dots(ax, x, y, names, station) -> None:
     for name, here, there, dark in zip(names, x, y, station, strict=True):
         colour = "white" if dark else BLACK
         ax.annotate(
-            str(name), (here, there), fontsize=6, ha="center", va="center", color=colour
+            shown_name(name),
+            (here, there),
+            fontsize=6,
+            ha="center",
+            va="center",
+            color=colour,
         )
     ax.set_aspect("equal")
     ax.axis("off")
@@ -118,7 +129,7 @@ def queues(operator: Operator, arcs: int = 5, ax=None):
     most = table.sum().nlargest(arcs)
     for rank, arc in enumerate(most.index):
         look = {"color": COLOURS[rank % len(COLOURS)], "ls": LINES[rank % len(LINES)]}
-        ax.step(table.index, table[arc], where="post", label=str(arc), **look)
+        ax.step(table.index, table[arc], where="post", label=shown_name(arc), **look)
     ax.set_ylabel("queue [EVs]")
     ax.set_title("Queues at the exits of roads", loc="left")
     ax.legend(fontsize=8)
@@ -137,18 +148,19 @@ def line_loads(case: Case, plans: Mapping, line: str, ax=None):
         line: id of the line.
         ax: matplotlib axes to draw in.
     """
-    ax = axes_of(ax, (9.0, 3.6))
+    _check_plans(plans)
     whole = np.ones(case.injections.gamma.shape)
     row = lookup([line], case.grid.lines)[0]
     if row < 0:
         raise SettingsError(f"there is no line '{line}' in the grid")
+    ax = axes_of(ax, (9.0, 3.6))
     for rank, (label, plan) in enumerate(plans.items()):
         frame = line_frame(case, power_table(case, plan.powers), whole)
         mine = frame[frame["line"] == line]
         colour = COLOURS[rank % len(COLOURS)]
         kw, spare = mine["kw"].to_numpy(), mine["margin_kw"].to_numpy()
         look = {"color": colour, "ls": LINES[rank % len(LINES)]}
-        ax.step(mine["time"], kw, where="post", label=str(label), **look)
+        ax.step(mine["time"], kw, where="post", label=shown_name(label), **look)
         if rank == len(plans) - 1:
             edges = kw - spare, kw + spare
             ax.fill_between(
@@ -158,7 +170,7 @@ def line_loads(case: Case, plans: Mapping, line: str, ax=None):
     if not np.isnan(limit):
         ax.axhline(limit, color=BLACK, lw=1.2)
     ax.set_ylabel("load of the line [kW]")
-    ax.set_title(f"Load of line {line} and its limit", loc="left")
+    ax.set_title(f"Load of line {shown_name(line)} and its limit", loc="left")
     ax.legend(fontsize=8)
     _days(ax, case.times)
     return ax
@@ -169,14 +181,25 @@ def tariff_curves(plans: Mapping, stations, ax=None):
 
     Arguments:
         plans: from labels to `Operator`s.
-        stations: ids.
+        stations: ids, or one.
         ax: matplotlib axes to draw in.
     """
+    _check_plans(plans)
+    stations = [stations] if np.isscalar(stations) else list(stations)
+    tables = {
+        label: plan.tariffs.pivot(index="time", columns="station", values="tariff")
+        for label, plan in plans.items()
+    }
+    for table in tables.values():
+        if unknown := [str(i) for i in stations if i not in table.columns]:
+            known = ", ".join(map(str, table.columns[:FIRST_IDS]))
+            raise SettingsError(
+                f"stations: no station {', '.join(unknown[:FIRST_IDS])} in a plan; it "
+                f"has {known}"
+            )
     ax = axes_of(ax, (9.0, 3.6))
-    times = None
-    for rank, (label, plan) in enumerate(plans.items()):
-        table = plan.tariffs.pivot(index="time", columns="station", values="tariff")
-        times = table.index
+    times = next(iter(tables.values())).index
+    for rank, (label, table) in enumerate(tables.items()):
         for number, station in enumerate(stations):
             ax.step(
                 times,
@@ -184,11 +207,11 @@ def tariff_curves(plans: Mapping, stations, ax=None):
                 where="post",
                 color=COLOURS[number % len(COLOURS)],
                 ls=LINES[rank % len(LINES)],
-                label=f"{station}, {label}",
+                label=f"{shown_name(station)}, {shown_name(label)}",
             )
     ax.set_ylabel("tariff [currency/kWh]")
     ax.set_title("Dynamic tariffs", loc="left")
-    ax.legend(fontsize=8)
+    legend_below(ax, columns=min(len(stations), 4))
     _days(ax, times)
     return ax
 
@@ -218,6 +241,13 @@ def cost_of_gamma(study, ax=None):
     ax.set_title("Cost of robustness", loc="left")
     ax.legend(fontsize=8)
     return ax
+
+
+def _check_plans(plans) -> None:
+    """Raise unless plans are a dict with at least one."""
+    if not isinstance(plans, Mapping) or not plans:
+        got = "none" if isinstance(plans, Mapping) else type(plans).__name__
+        raise SettingsError(f"plans must be a dict from label to plan; got {got}")
 
 
 def _days(ax, times) -> None:

@@ -137,8 +137,13 @@ def test_figures_show_the_runs():
     assert [line.get_linestyle() for line in ax.get_lines()] == ["-", "-", "--"]
     assert "1.348" in ax.get_title(loc="left")
     found = sweep(reference(), {"benefit": [0.05, 0.1]})
-    assert figures.parameter(found, "benefit").get_xlabel() == "benefit"
+    ax = figures.parameter(found, "benefit", "peak_kw")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("benefit", "peak_kw [kW]")
+    ax = figures.parameter(found, "benefit", "price_max")
+    assert ax.get_ylabel() == "price_max [currency/kWh]"
     assert len(figures.demands(found, "benefit", BASE).get_lines()) == 3
     with pytest.raises(macjax.SettingsError, match="unknown column"):
         figures.parameter(found, "benefits")
+    with pytest.raises(macjax.SettingsError, match="must have 24 values"):
+        figures.demands(found, "benefit", BASE[:3])
     pyplot.close("all")

@@ -343,3 +343,11 @@ def test_the_figure():
     with pytest.raises(macjax.SolutionError, match="no exchange"):
         exchange_figure([])
     pyplot.close("all")
+    for wrong in (3, [runs[0], None], "run"):
+        with pytest.raises(SettingsError, match="takes results of macjax.exchange"):
+            exchange_figure(wrong)
+    _, axes = pyplot.subplots(1, 2)
+    left, right = exchange_figure({"$\\foo$": runs[0]}, axes)
+    left.figure.canvas.draw()
+    assert "[kB]" in right.get_xlabel()
+    pyplot.close("all")

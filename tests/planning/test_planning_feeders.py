@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from planning_cases import APART, TOGETHER, solved, street
 
+import macjax
 from macjax import SettingsError, SolutionError, planning
 
 
@@ -52,8 +53,9 @@ def test_the_map_has_a_dot_for_every_feeder_to_one_scale(pair, ax):
     other = Figure().add_subplot()
     planning.feeder_map(pair[0], ax=other)
     whole = other.collections[1].get_sizes()[0]
-    assert half - 6 == pytest.approx((whole - 6) / 2)
-    assert "1 of 2 feeders" in ax.get_title(loc="left")
+    assert half - 16 == pytest.approx((whole - 16) / 2)
+    assert [text.get_text() for text in ax.texts] == ["A"]
+    assert "1 of 2 feeders need 14 kW" in ax.get_title(loc="left")
     with pytest.raises(SolutionError, match="longitude"):
         planning.feeder_map(solved(street(), APART))
 
@@ -70,8 +72,9 @@ def test_the_distribution_ends_at_all_feeders(pair, ax):
 
 def test_bars_of_cost_and_energy(pair, ax):
     planning.cost_intervals(pair, ax)
-    assert max(p.get_height() for p in ax.patches) == pytest.approx(1400 / 1e6, 9)
-    assert "million USD" in ax.get_ylabel()
+    heights = [p.get_height() for p in ax.patches]
+    assert heights[:2] == pytest.approx([1.4, 13.6])
+    assert "thousand USD" in ax.get_ylabel()
     for cells, tops in (("peak", [16, 2]), ("all", [24, 18])):
         stack = planning.flexibility(pair, cells, ax=Figure().add_subplot())
         for place, top in enumerate(tops):
@@ -80,6 +83,20 @@ def test_bars_of_cost_and_energy(pair, ax):
         assert "[MWh]" in stack.get_ylabel()
     with pytest.raises(SettingsError, match="'peak' or 'all'"):
         planning.flexibility(pair, "some")
+
+
+def test_one_axis_of_money_has_one_currency(ax):
+    """Transformers cost USD: they have no bar beside costs in EUR."""
+    dollars = street()
+    keys = ("name", "start", "timezone", "slot_minutes", "slots")
+    tables = ("vehicles", "stays", "trips", "feeders", "feeder_profile")
+    given = {name: getattr(dollars, name) for name in keys + tables}
+    euros = macjax.Scenario.from_frames(**given, currency="EUR")
+    planning.cost_intervals(solved(euros, TOGETHER), ax)
+    assert max(p.get_height() for p in ax.patches) == 1400
+    assert ax.get_ylabel() == "upgrade cost [EUR]"
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert not any("USD" in text for text in texts)
 
 
 def test_the_profile_stacks_places(pair, ax):

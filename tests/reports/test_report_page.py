@@ -12,6 +12,7 @@ import pytest
 from report_cases import EVIL, even, numbers_in, read_page, town, unmanaged
 
 import macjax
+from macjax.plots import amount
 from macjax.reports.embed import embedded
 from macjax.reports.facts import MOST_NUMBERS, gather, rank_feeders
 from macjax.reports.html import LONGEST_NAME, short, table_html
@@ -74,24 +75,26 @@ def test_the_planners_table_has_the_numbers_of_compare(page, scenario):
     table = macjax.compare(solutions)
     text = page.text()
     for row in table.to_dict("records"):
-        assert f"{row['upgrade_kw']:,.0f}" in text
-        assert f"{row['upgrade_cost']:,.0f}" in text
+        assert amount(row["upgrade_kw"]) in text
+        assert amount(row["upgrade_cost"]) in text
     # Whatever order they are given in, unmanaged comes first and MAC last.
     heads = [w for tag, w in page.words if tag == "bdi"]
     assert heads[:4] == ["quantity", "unmanaged", "per session", "MAC (coordinated)"]
     whole, found = table["upgrade_cost"].iloc[[0, 2]]
-    assert f"USD {whole:,.0f} that unmanaged charging needs" in page.text("p")
+    assert f"USD {amount(whole)} that unmanaged charging needs" in page.text("p")
     (at,) = [k for k, w in enumerate(page.words) if w[1].startswith("avoided by MAC")]
     cells = [w for _, w in page.words[at + 1 : at + 4]]
     avoided, most = whole - found, whole - 3.9  # 3.9 is the lower bound
-    assert cells == [f"{avoided:,.0f}", f"{avoided:,.0f}", f"{most:,.0f}"]
+    assert cells == [amount(avoided), amount(avoided), amount(most, 1)]
 
 
 def test_figures_have_words_and_numbers(page, scenario):
     words = [image["alt"] for image in page.all("img")]
     assert all(len(text) > 30 for text in words)
     needs = unmanaged(scenario).upgrades()["upgrade_kw"].max()
-    assert any(f"unmanaged exceeds it by at most {needs:,.1f} kW" in w for w in words)
+    assert any(
+        f"unmanaged exceeds it by at most {amount(needs)} kW" in w for w in words
+    )
     kinds = ("Load of feeder", "Load over capacity of all", "Bars of the upgrade")
     kinds += ("Map of the feeders", "Map of colours", "State of charge", "Objective")
     for kind in kinds:

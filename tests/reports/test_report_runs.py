@@ -58,7 +58,7 @@ def test_missing_baselines_are_computed_and_said(
     page = read_page(path)
     assert "unmanaged was computed for this report." in page.text()
     own = unmanaged(town_of_two).summary()["upgrade_cost"]
-    assert f"{own:,.0f}" in page.text("td")
+    assert plots.amount(own) in page.text("td")
     assert "computing per session ..." in capsys.readouterr().err
 
 
@@ -300,3 +300,56 @@ def test_a_region_of_1870_feeders_stays_small(tmp_path):
     path = write(tmp_path, solutions)
     assert path.stat().st_size < 5e6
     assert "200 of 1,870 can be chosen" in read_page(path).text()
+
+
+def test_a_bound_of_another_objective_is_none_on_the_cost(tmp_path, undrawn):
+    """The overload energy of any schedule says nothing on what upgrades cost."""
+    scenario = town(spare_kw=0.0)
+    solution = macjax.solve(scenario, macjax.OverloadEnergy(), progress=False)
+    assert 0 < solution.lower_bound < solution.summary()["upgrade_cost"]
+    page = read_page(write(tmp_path, [unmanaged(scenario), solution]))
+    row = [k for k, w in enumerate(page.words) if w[1].startswith("no schedule of its")]
+    assert [w for _, w in page.words[row[0] + 1 : row[0] + 3]] == ["-", "-"]
+    text = " ".join(page.text().split())
+    assert "Nothing is proved on its upgrade cost" in text
+    assert f"no schedule of its kind is below {solution.lower_bound:,.6g}" in text
+    usual = macjax.solve(scenario, progress=False)
+    page = read_page(write(tmp_path, [unmanaged(scenario), usual]))
+    assert plots.amount(usual.lower_bound) in page.text("td")
+    assert "Nothing is proved" not in page.text()
+
+
+def test_feeders_without_any_capacity(tmp_path):
+    scenario = town(spare_kw=-8.0)
+    page = read_page(write(tmp_path, [unmanaged(scenario), even(scenario)]))
+    assert not page.wrong
+    assert "No feeder has a capacity above 0 kW" in page.text()
+    assert not any("falling order" in image["alt"] for image in page.all("img"))
+
+
+def test_a_scenario_without_feeders_says_so(tmp_path):
+    scenario = town()
+    empty = scenario.with_tables(
+        feeders=scenario.feeders.iloc[:0],
+        feeder_profile=scenario.feeder_profile.iloc[:0],
+        stays=scenario.stays.assign(feeder_id=None),
+    )
+    text = read_page(write(tmp_path, unmanaged(empty))).text()
+    assert text.count("The scenario has no feeders.") == 4
+    assert "No solution has a schedule" not in text
+
+
+def test_a_currency_with_signs_of_formulas(tmp_path):
+    scenario = town(spare_kw=0.0)
+    keys = ("name", "start", "timezone", "slot_minutes", "slots")
+    frames = ("vehicles", "stays", "trips", "feeders", "feeder_profile")
+    given = {k: getattr(scenario, k) for k in keys + frames}
+    odd = macjax.Scenario.from_frames(**given, currency="$\\foo$")
+    page = read_page(write(tmp_path, [unmanaged(odd), even(odd)]))
+    assert "upgrade cost [$\\foo$]" in page.text()
+
+
+def test_counts_of_one_are_words_for_one(tmp_path, undrawn):
+    scenario = town(["A"], ["v"], slots=24)
+    text = read_page(write(tmp_path, unmanaged(scenario))).text()
+    assert "1 vehicle in 1 row, 1 feeder, 24 slots" in text

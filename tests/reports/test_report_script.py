@@ -11,6 +11,7 @@ import pytest
 from report_cases import EVIL, even, town, unmanaged
 
 import macjax
+from macjax.plots import amount
 
 RUNNER = Path(__file__).with_name("page_script.cjs")
 SCRIPT = Path(macjax.__file__).parent / "reports" / "report.js"
@@ -133,8 +134,6 @@ def test_duration_is_the_load_over_capacity_in_falling_order():
     has_limit = capacity > 0
     expected = np.sort(100 * load[has_limit] / capacity[has_limit])[::-1]
     np.testing.assert_allclose(found, expected)
-    most = call(f"page.upgradeOf({load.tolist()}, {capacity.tolist()})")
-    assert most == pytest.approx(max((load - capacity).max(), 0))
 
 
 def test_steps_hold_a_value_until_the_next_place():
@@ -145,6 +144,54 @@ def test_steps_hold_a_value_until_the_next_place():
     )
 
 
-def test_numbers_are_written_for_people():
+def test_numbers_are_written_for_people_as_in_the_figures():
     found = call("[12345.6, 12.345, 0.1234, 0, NaN].map(page.numberText)")
     assert found == ["12,346", "12.3", "0.12", "0", "-"]
+    values = [1269.8, 573.56, 10.0, 9.994, 1.0, 0.004, 0.0]
+    assert call(f"{values}.map(page.numberText)") == [amount(v) for v in values]
+
+
+def test_the_script_says_the_upgrade_of_the_tables(tmp_path):
+    """Not one of the rounded loads that it draws."""
+    scenario = town(["A"], spare_kw=0.0)
+    profile = scenario.feeder_profile
+    profile = profile.assign(
+        base_kw=profile["base_kw"] + 1e4, capacity_kw=profile["capacity_kw"] + 1e4 - 0.4
+    )
+    solution = unmanaged(scenario.with_tables(feeder_profile=profile))
+    needs = solution.upgrades()["upgrade_kw"].max()
+    assert needs % 1 > 0.1
+    path = tmp_path / "report.html"
+    macjax.report(solution, path, baselines=False, progress=False)
+    said = run(RUNNER, path)["loaded"]["feeder"]["said"]
+    assert said == f"unmanaged: upgrade {amount(needs)} kW"
+
+
+@pytest.mark.parametrize(
+    ("ticks", "numbers", "shown"),
+    [
+        ([[0, "Mon 02 Mar"], [99, "Tue 03 Mar"]], "false", ["Mon 02 Mar"]),
+        ([[0, "0.0"], [100, "100"]], "true", ["0.0", "100"]),
+    ],
+)
+def test_no_text_of_an_axis_is_cut(ticks, numbers, shown):
+    """What has no room right of the last mark is left out; large numbers have room."""
+    chart = f"""{{
+        title: "", label: "", xLabel: "", yLabel: "kW", slots: 100, low: 0,
+        ticks: {json.dumps(ticks)}, numbers: {numbers},
+        lines: [{{ name: "x", values: [0, 3e9], colour: "k", width: 1 }}] }}"""
+    made = f"""(() => {{
+      class Node {{
+        constructor(name) {{ this.name = name; this.a = {{}}; this.all = []; }}
+        setAttribute(key, value) {{ this.a[key] = value; }}
+        append(child) {{ this.all.push(child); }}
+      }}
+      globalThis.document = {{ createElementNS: (space, name) => new Node(name) }};
+      return page.draw({chart}).all.filter((n) => n.name === "text")
+        .map((n) => [n.textContent, Number(n.a.x), n.a["text-anchor"]]);
+    }})()"""
+    texts = call(made)
+    assert [t for t, _, _ in texts if t in [text for _, text in ticks]] == shown
+    longest = [(t, x) for t, x, anchor in texts if anchor == "end"]
+    assert any(text == "3,000,000,000" for text, _ in longest)
+    assert all(x - 7 * len(text) > 15 for text, x in longest)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from tariff_cases import CONFIGS, bundled, limits, town
 
 from macjax import SettingsError, tariffs
@@ -107,3 +108,29 @@ def test_figures_show_the_plan():
         tariffs.road_map(town())
     with pytest.raises(SettingsError, match="no line"):
         tariffs.line_loads(case, {"robust": plan}, "L99")
+    with pytest.raises(SettingsError, match="no station F99 in a plan; it has F1"):
+        tariffs.tariff_curves({"robust": plan}, ["F2", "F99"])
+    for wrong, got in (([plan], "list"), ({}, "none")):
+        with pytest.raises(SettingsError, match=f"label to plan; got {got}"):
+            tariffs.tariff_curves(wrong, "F2")
+        with pytest.raises(SettingsError, match=f"label to plan; got {got}"):
+            tariffs.line_loads(case, wrong, "L2")
+    assert not pyplot.get_fignums()
+
+
+def test_figures_of_tariffs_have_units_and_tell_stations_apart():
+    case = bundled()
+    plan = tariffs.solve_operator(case, 1.0)
+    stations = case.stations.names
+    ax = Figure(layout="constrained").add_subplot()
+    curves = tariffs.tariff_curves({"a $\\foo$": plan}, stations, ax)
+    curves.figure.canvas.draw()
+    assert len({line.get_color() for line in curves.lines}) == len(stations) == 8
+    legend = curves.get_legend().get_window_extent()
+    assert legend.y1 < curves.get_window_extent().y0
+    assert "[currency/kWh]" in curves.get_ylabel() and "[h]" in curves.get_xlabel()
+    other = Figure().add_subplot()
+    tariffs.line_loads(case, {"$\\foo$": plan}, "L2", other)
+    other.figure.canvas.draw()
+    assert "[kW]" in other.get_ylabel()
+    assert "[EVs]" in tariffs.queues(plan, ax=Figure().add_subplot()).get_ylabel()
