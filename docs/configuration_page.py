@@ -47,7 +47,7 @@ SWEEP = """
 | key | |
 |---|---|
 | `over` | a list for each thing that varies: `over.adoption = [0.1, 0.3]` |
-| `methods` | names of methods |
+| `methods` | of unmanaged, time_of_use, first_come, per_session and mac |
 
 What may vary: every key of `[region]` or of the builder's `[arguments]`, and of any
 scenario the factors of its tables:

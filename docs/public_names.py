@@ -1,8 +1,9 @@
 """The public names of macjax: what users may import, and what each one is.
 
-Public are the names in `macjax.__all__`, and of each module among them the names in its
-`__all__`; where it has none, what a package re-exports (`from ... import x as x`) and
-what a module defines, without a leading underscore.
+Public are the names in `macjax.__all__`, and of each module among them, and of those
+that it has in turn, the names in its `__all__`; where it has none, what a package
+re-exports (`from ... import x as x`) and what a module defines, without a leading
+underscore.
 """
 
 import ast
@@ -43,11 +44,12 @@ class Public:
 
 @functools.cache
 def public_modules() -> dict[str, types.ModuleType]:
-    """`macjax` and its public modules, by their whole names."""
+    """`macjax` and its public modules, and theirs, by their whole names."""
     modules = {"macjax": macjax}
-    for name in macjax.__all__:
-        if isinstance(value := getattr(macjax, name), types.ModuleType):
-            modules[f"macjax.{name}"] = value
+    for place in ("macjax", *(f"macjax.{name}" for name in macjax.__all__)):
+        for name in names_of(modules[place]) if place in modules else ():
+            if isinstance(value := getattr(modules[place], name), types.ModuleType):
+                modules[f"{place}.{name}"] = value
     return modules
 
 

@@ -18,7 +18,8 @@ and in the metadata of each Parquet file.
 - Instants are timestamps with a zone in Parquet: compare them as instants. A `time`
   is the start of a slot; all slots are equally long (`slot_minutes` of
   `scenario/scenario.toml`).
-- Ids are text or 64-bit whole numbers, as in the scenario.
+- Ids are text or 64-bit whole numbers, as in the scenario. Row numbers (`stay`, `trip`)
+  and iterations are 64-bit whole numbers, all other numbers 64-bit floating point.
 - Power is the average over the slot, positive from the grid. A row of `schedule` is
   one vehicle; `loads`, `upgrades` and `prices` count the vehicles' `weight`.
 - A number that is not finite is text in JSON: `"nan"`, `"inf"`, `"-inf"`.
@@ -51,6 +52,7 @@ NUMBERS = """\
 | `summary` | the planner's numbers, as in `Solution.summary()` |
 | `tables` | what this page says of the tables |
 | `files` | bytes, SHA-256 and rows of each file |
+| `manifest_sha256` | SHA-256 of all other keys as JSON, sorted, without spaces |
 """
 
 HISTORY = """\

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from macjax._errors import CheckpointError as CheckpointError
 from macjax._errors import CheckpointWarning as CheckpointWarning
 from macjax._errors import DataError as DataError
+from macjax._errors import InfeasibleVehicles as InfeasibleVehicles
 from macjax._errors import KernelWarning as KernelWarning
 from macjax._errors import MacjaxError as MacjaxError
 from macjax._errors import MemoryShortError as MemoryShortError
@@ -121,6 +122,7 @@ __all__ = [
     "EnergyCost",
     "FeederCapacity",
     "GenerationCost",
+    "InfeasibleVehicles",
     "KernelWarning",
     "MacjaxError",
     "MemoryShortError",

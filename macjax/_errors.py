@@ -118,7 +118,7 @@ class InfeasibleVehicles(DataError):
 
     `infeasible` is the frame of them: vehicle_id, trip (row number of the first trip
     that fails, missing where only the SOC at the start or the end is short), departure,
-    missing_kwh.
+    missing_kwh [kWh].
     """
 
     def __init__(self, infeasible):

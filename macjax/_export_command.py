@@ -67,7 +67,9 @@ def add_export(commands, add_command: Callable, folder: Callable) -> None:
     command = add_command(commands, "export", export)
     command.add_argument("input", type=folder, help="folder of a solution")
     command.add_argument("--to", choices=OPTIONS, required=True, help="what to write")
-    command.add_argument("--out", type=folder, required=True, help="folder to write")
+    command.add_argument(
+        "-o", "--out", type=folder, required=True, help="folder to write"
+    )
     command.add_argument(
         "--power",
         choices=KINDS,
@@ -82,7 +84,10 @@ def add_export(commands, add_command: Callable, folder: Callable) -> None:
     command.add_argument("--kv", type=float, help="rated voltage of the loads [kV]")
     command.add_argument("--phases", type=int, help="phases of the loads, default 3")
     command.add_argument(
-        "--power-factor", type=float, help="active over apparent power, default 1"
+        "--power-factor",
+        type=float,
+        metavar="FACTOR",
+        help="active over apparent power, default 1",
     )
     command.add_argument(
         "--vehicles",

@@ -79,6 +79,7 @@ def add_import(commands, add_command: Callable, folder: Callable) -> None:
         first = next(iter(inspect.signature(importer).parameters))
         one.add_argument("files", nargs="+", metavar="FILE", help=words[first])
         one.add_argument(
+            "-o",
             "--out",
             type=folder,
             required=True,
@@ -126,7 +127,7 @@ def _add_option(command, name: str, annotation, default, words) -> None:
         flag,
         dest=name,
         type=read,
-        metavar=name.split("_")[-1].upper(),
+        metavar="NUMBER" if "_per_" in name else name.split("_")[-1].upper(),
         help=help_text + str(suffix).replace("%", "%%"),
     )
 

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from macjax._errors import SettingsError, nearest
 from macjax._output import note
 from macjax.baselines import tariff_prices
+from macjax.baselines.tariffs import DEFAULT_TARIFF
 from macjax.config import read_table
 
 METHODS = ("unmanaged", "time_of_use", "first_come", "per_session", "mac")
 OPTIMISED = ("per_session", "mac")
 COMPARED = ("unmanaged", "per_session", "mac")
-DEFAULT_TARIFF = "pge_a10"
 
 
 class Request(NamedTuple):

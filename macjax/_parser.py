@@ -20,11 +20,12 @@ from macjax._errors import SettingsError
 from macjax._export_command import add_export
 from macjax._import_command import add_import
 from macjax._market_commands import equilibrium
-from macjax._methods import COMPARED, DEFAULT_TARIFF, METHODS
+from macjax._methods import COMPARED, METHODS
 from macjax._report_command import add_report_options, report
 from macjax._study_commands import study, sweep
 from macjax._version import __version__
 from macjax.baselines import tariff_names
+from macjax.baselines.tariffs import DEFAULT_TARIFF
 from macjax.config import DTYPES, POLICIES, SOLVE_KEYS, check_setting, rule_of
 from macjax.studies.factors import FACTORS
 from macjax.studies.planner import STUDIED
@@ -290,6 +291,7 @@ def add_out(command, default: str | None = None, required: bool = False) -> None
     """Where to write."""
     shown = f"; default {default}" if default else "; default: write nothing"
     command.add_argument(
+        "-o",
         "--out",
         type=folder,
         default=default,

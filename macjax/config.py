@@ -79,6 +79,8 @@ STUDY_KEYS = {
 NOUNS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
 Kind = TypeVar("Kind", float, int, str, bool)
 _CANONICAL_INTEGER = r"0|-?[1-9]\d{0,17}"
+# Columns of names: ids, and buses of a network, which may be `007` too.
+_NAMES = {"feeder_id", "vehicle_id", "bus"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -387,8 +389,8 @@ def _typed(value, kind: type[Kind], owner: str) -> Kind:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    frame = pd.read_csv(path, dtype={"feeder_id": str, "vehicle_id": str})
-    for column in {"feeder_id", "vehicle_id"} & set(frame.columns):
+    frame = pd.read_csv(path, dtype=dict.fromkeys(_NAMES, str))
+    for column in _NAMES & set(frame.columns):
         known = frame[column].dropna()
         if len(known) and known.str.fullmatch(_CANONICAL_INTEGER).all():
             gaps = len(known) < len(frame)

@@ -57,18 +57,7 @@ upgrade_kw = {}
 case = mac
 for factor in (1.0, 1.1, 1.25, 1.5):
     vehicles = scenario.vehicles.assign(weight=scenario.vehicles["weight"] * factor)
-    more = macjax.Scenario.from_frames(
-        name=f"{factor:g} times the cars",
-        start=scenario.start,
-        timezone=scenario.timezone,
-        slot_minutes=scenario.slot_minutes,
-        slots=scenario.slots,
-        vehicles=vehicles,
-        stays=scenario.stays,
-        trips=scenario.trips,
-        feeders=scenario.feeders,
-        feeder_profile=scenario.feeder_profile,
-    )
+    more = scenario.with_tables(name=f"{factor:g} times the cars", vehicles=vehicles)
     case = macjax.solve(more, warm_start=case, progress=False)
     upgrade_kw[factor] = case.upgrades()["upgrade_kw"].sum()
 upgrade_kw

@@ -20,7 +20,11 @@ import pandas as pd
 import macjax
 
 pd.set_option("display.float_format", "{:.4f}".format)
-configs = Path("configs") if Path("configs").is_dir() else Path("../configs")
+try:
+    here = Path(__file__).resolve().parent
+except NameError:  # in a notebook
+    here = Path.cwd()
+configs = here.parent / "configs"
 case = macjax.tariffs.Case.read(configs / "tariff_case.toml")
 case
 

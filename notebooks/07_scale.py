@@ -16,6 +16,12 @@ from matplotlib import pyplot
 
 import macjax
 
+try:
+    here = Path(__file__).resolve().parent
+except NameError:  # in a notebook
+    here = Path.cwd()
+results = here.parent / "bench" / "results"
+
 # %% [markdown]
 # ## Here
 #
@@ -43,8 +49,8 @@ for evs in (250, 1000):
             "device_mib": solution.settings["device_bytes"] / 2**20,
         }
     )
-here = pd.DataFrame(rows).set_index("evs")
-here.round({"first_s": 1, "warm_s": 2, "device_mib": 1})
+small = pd.DataFrame(rows).set_index("evs")
+small.round({"first_s": 1, "warm_s": 2, "device_mib": 1})
 
 # %% [markdown]
 # Where the time goes: `seconds` has the phases of a solve. Compiling is most of a first
@@ -61,8 +67,6 @@ pd.Series(solution.seconds).round(3)
 # of different records are not to be compared to the last digit.
 
 # %%
-places = (Path("bench/results"), Path("../bench/results"))
-results = next((place for place in places if place.is_dir()), places[0])
 found = []
 for path in sorted(results.glob("scale_*.json")):
     record = json.loads(path.read_text("utf-8"))
@@ -122,7 +126,7 @@ print(
 # %%
 figure, ax = pyplot.subplots(figsize=(6.5, 4), layout="constrained")
 ax.loglog(growth["evs"], growth["warm_s"], "o-", c="#0072B2", label="record, 2 cores")
-ax.loglog(here.index, here["warm_s"], "s--", c="#D55E00", label="here")
+ax.loglog(small.index, small["warm_s"], "s--", c="#D55E00", label="here")
 ax.set_xlabel("vehicles")
 ax.set_ylabel("seconds of a compiled solve")
 ax.legend(frameon=False)

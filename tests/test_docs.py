@@ -106,6 +106,45 @@ def test_commands_exist(page):
     assert named <= set(commands)
 
 
+def test_every_key_and_number_of_a_solution_folder_is_explained(tmp_path):
+    import json
+
+    import pyarrow.parquet as pq
+
+    import macjax
+
+    fleet = macjax.synthetic.fleet(20, slots=12)
+    macjax.solve(fleet, progress=False).write(tmp_path / "mac")
+    text = (DOCS / "solutions.md").read_text("utf-8")
+    record = json.loads((tmp_path / "mac" / "solution.json").read_text("utf-8"))
+    assert not [
+        key for key in record if f"`{key}`" not in text and f'"{key}"' not in text
+    ]
+    for path in (tmp_path / "mac").glob("*.parquet"):
+        for field in pq.read_schema(path):
+            kinds = ("double", "timestamp", "large_string")
+            if field.name in ("stay", "trip", "iteration"):
+                kinds = ("int64",)
+            elif field.name.endswith("_id"):
+                kinds = ("int64", "large_string")
+            assert str(field.type).startswith(kinds), f"{path.name}: {field}"
+
+
+def test_every_table_of_a_tariff_case_is_explained():
+    """Its columns, which of them may be left out, and whether the table may."""
+    from macjax.tariffs.tables import TABLES
+
+    text = (DOCS / "tariffs.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)`( \*)? \| .*? \| (.*) \|$", text, re.MULTILINE)
+    assert [name for name, _, _ in rows] == list(TABLES)
+    for name, star, columns in rows:
+        needed, _, more = columns.partition("(")
+        assert bool(star) != TABLES[name].required, name
+        for column in TABLES[name].columns:
+            said = needed if column.required else more
+            assert f"`{column.name}`" in said, f"{name}.{column.name}"
+
+
 def test_tariffs_are_listed():
     from macjax.baselines import tariff_names
 

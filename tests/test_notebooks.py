@@ -1,6 +1,7 @@
 """The notebooks run from top to bottom, as plain Python, and show what they say."""
 
 import ast
+import re
 import runpy
 from pathlib import Path
 
@@ -12,13 +13,15 @@ NOTEBOOKS = {
 }
 
 
-def run(name: str, monkeypatch) -> dict:
-    """The names that a notebook leaves behind."""
+def run(name: str, monkeypatch, folder: Path) -> dict:
+    """The names that a notebook leaves behind, which runs in any folder."""
     from matplotlib import pyplot
 
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.chdir(folder)
     names = runpy.run_path(str(NOTEBOOKS[name]))
     pyplot.close("all")
+    assert not list(folder.iterdir()), "a notebook leaves files where it runs"
     return names
 
 
@@ -62,8 +65,8 @@ def own_data(names: dict) -> None:
 
 
 def scale(names: dict) -> None:
-    here, solved = names["here"], names["in_chunks"]
-    assert (here["gap"] <= 1e-3).all() and (here["warm_s"] < here["first_s"]).all()
+    small, solved = names["small"], names["in_chunks"]
+    assert (small["gap"] <= 1e-3).all() and (small["warm_s"] < small["first_s"]).all()
     assert solved.status == "solved" and solved.settings["in_chunks"]
     assert len(names["records"]) >= 5 and 0.8 < names["exponent"] < 1.5
     assert len(names["peers"]) >= 3
@@ -149,10 +152,25 @@ LONG = {"03_bay_area", "04_prices_and_equilibrium", "07_scale"}
     "name",
     [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in NOTEBOOKS],
 )
-def test_notebook_runs(name, monkeypatch):
-    names = run(name, monkeypatch)
+def test_notebook_runs(name, monkeypatch, tmp_path):
+    names = run(name, monkeypatch, tmp_path)
     if name in CHECKS:
         CHECKS[name](names)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_is_in_percent_format(name):
+    """jupytext makes cells of it as they are meant: text is comments, code is whole."""
+    text = NOTEBOOKS[name].read_text("utf-8")
+    head, *cells = re.split(r"^# %%(.*)\n", text, flags=re.MULTILINE)
+    kinds, bodies = cells[::2], cells[1::2]
+    assert head == "" and kinds[0] == " [markdown]" and bodies[0].startswith("# # ")
+    for kind, body in zip(kinds, bodies, strict=True):
+        assert kind in ("", " [markdown]") and body.strip()
+        if kind:
+            assert all(line.startswith("#") for line in body.strip().splitlines())
+        else:
+            ast.parse(body)
 
 
 def test_checks_are_of_notebooks():

@@ -5,10 +5,10 @@ run (`test_readme.py`, `test_docs.py`, `test_notebooks.py`).
 """
 
 import ast
+import builtins
 import inspect
 import re
 
-import pandas as pd
 import pytest
 from doc_pages import COMPLETE, DOCS, NOTEBOOKS, PAGES, blocks, load
 
@@ -29,7 +29,7 @@ CALLABLE = [name for name in NAMES if name.kind != "value"]
 UNIT = re.compile(
     r"\[[^\]]*\]|in \(0, 1\]|\b(numbers?|how many|share|shares|factor|seeds?|index|"
     r"count|ratio|relative|rank|most|least|length|positions?|rows?|GiB|seconds|minutes|"
-    r"hours|day|phases|over apparent power|1 is|per unit)\b",
+    r"hours|day|phases|iterations|rounds|over apparent power|1 is|per unit)\b",
     re.IGNORECASE,
 )
 SUFFIX = re.compile(
@@ -117,11 +117,18 @@ def words_of(name, value) -> dict[str, str]:
                 there = getattr(place, match[1].split(".")[-1], None)
                 if there is not None and parameter in entries(there):
                     found[parameter] = entries(there)[parameter]
-    # A method that takes one thing says it in its first line.
-    for parameter in parameters(value):
-        if parameter not in found and re.search(rf"\b{parameter}\b", text):
-            found[parameter] = text
+    # What takes one or two things may say it in its first lines, without a list.
+    given = parameters(value)
+    if "Arguments:" not in text and len(given) <= 2:
+        for parameter in given:
+            if parameter not in found and re.search(rf"\b{parameter}\b", text):
+                found[parameter] = text
     return found
+
+
+def returned(function) -> object:
+    """The annotation of what a property gives."""
+    return getattr(function, "__annotations__", {}).get("return", "")
 
 
 def method_of(value) -> str:
@@ -130,9 +137,14 @@ def method_of(value) -> str:
 
 
 def without_unit(name) -> list[str]:
-    """Numeric parameters and fields whose words name no unit and no count."""
+    """Numeric parameters, fields and properties whose words name no unit, no count."""
     missing = []
     for path, value in documented(name):
+        function = pages.function_of(value)
+        if pages.is_attribute(value) and NUMERIC.search(str(returned(function))):
+            said = f"{method_of(value).replace('_', ' ')}: {inspect.getdoc(function)}"
+            if not SUFFIX.search(method_of(value)) and not UNIT.search(said):
+                missing.append(f"{path}: {said!r}")
         words = words_of(name, value)
         for parameter, text in parameters(value).items():
             _, _, annotation = text.partition(":")
@@ -150,6 +162,58 @@ def without_unit(name) -> list[str]:
 def test_it_is_documented(name):
     assert not without_docstring(name)
     assert not without_words(name)
+
+
+@pytest.mark.parametrize("name", CALLABLE, ids=lambda name: name.path)
+def test_errors_that_it_names_are_public(name):
+    """What a docstring says is raised can be caught by that name."""
+    known = {other.name for other in NAMES} | set(dir(builtins))
+    for path, value in documented(name):
+        text = inspect.getdoc(pages.function_of(value)) or ""
+        named = set(re.findall(r"\b[A-Z][a-zA-Z]+(?:Error|Warning|Vehicles)\b", text))
+        assert named <= known, path
+
+
+def test_docstrings_refer_to_what_is_public():
+    """`see f`, `as in f`: f is a name, a method or an argument that users can find."""
+    known = {other.name for other in NAMES} | public.public_modules().keys()
+    known |= {
+        word for name in NAMES for _, v in documented(name) for word in entries(v)
+    }
+    for name in CALLABLE:
+        if name.kind == "class":
+            known |= public.public_methods(name.value).keys()
+    lost = []
+    for name in CALLABLE:
+        for path, value in documented(name):
+            text = inspect.getdoc(pages.function_of(value)) or ""
+            for word in re.findall(r"(?:[Ss]ee|as in|columns of)\s+`([\w.]+)`", text):
+                last = word.rpartition(".")[2]
+                if word not in known and last not in known:
+                    lost.append(f"{path}: {word}")
+    assert not lost
+
+
+def test_rows_of_summaries_are_explained():
+    fleet = macjax.synthetic.fleet(20, slots=12, kind="hard")
+    solution = macjax.solve(fleet, progress=False)
+    exchange = macjax.exchange(fleet, rounds=2, progress=False)
+    takers = macjax.PriceTakers([10.0], 0.03, quadratic=0.003, linear=0.11)
+    cost = macjax.GenerationCost.polynomial([0.0, 0.06, 2.9e-4])
+    run = macjax.coordinate(
+        macjax.PriceProblem(takers, base_demand_kw=[60.0], cost=cost)
+    )
+    for found in (solution, macjax.equilibrium(fleet, solution), exchange, run):
+        text = inspect.getdoc(found.summary) or ""
+        rows = set(found.summary().index) - set(getattr(found, "messages", {}) or {})
+        assert not [row for row in rows if not re.search(rf"\b{row}\b", text)]
+
+
+def test_columns_of_sweeps_are_explained():
+    from macjax.studies.frame import MORE
+
+    text = (DOCS / "sweeps.md").read_text("utf-8")
+    assert not [column for column in MORE if f"`{column}`" not in text]
 
 
 @pytest.mark.parametrize("name", CALLABLE, ids=lambda name: name.path)
@@ -174,6 +238,35 @@ def test_what_is_missing_is_found():
     second = public.Public("macjax", "half", half)
     assert without_words(second) == ["macjax.half(seconds)"]
     assert without_unit(second) == ["macjax.half(power): 'power: how strong.'"]
+
+    def named_elsewhere(power_kw: float, share: float):
+        """One line.
+
+        Arguments:
+            power_kw: as large as share allows.
+        """
+
+    third = public.Public("macjax", "named_elsewhere", named_elsewhere)
+    assert without_words(third) == ["macjax.named_elsewhere(share)"]
+
+    class Fields:
+        """One line."""
+
+        @property
+        def strength(self) -> float:
+            """How strong it is."""
+            return 1.0
+
+        @property
+        def power(self) -> float:
+            """How strong it is [kW]."""
+            return 1.0
+
+    Fields.__module__ = "macjax.here"  # public_methods takes those of macjax alone
+    fourth = public.Public("macjax", "Fields", Fields)
+    assert without_unit(fourth) == [
+        "macjax.Fields.strength: 'strength: How strong it is.'"
+    ]
 
 
 def used_names() -> set[str]:
@@ -223,6 +316,15 @@ def test_use_is_found_through_any_import():
     assert not any("solve_me" in name or "write" in name for name in found)
 
 
+def test_examples_use_what_is_public():
+    """What README, docs and notebooks take from a module of macjax, it offers."""
+    modules = public.public_modules()
+    offered = {name.path for name in NAMES} | modules.keys()
+    for used in USED - offered:
+        module, _, _ = used.rpartition(".")
+        assert module not in modules, f"{used} is not public"
+
+
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: name.path)
 def test_it_has_an_example(name):
     same = {other.path for other in NAMES if other.value is name.value}
@@ -238,6 +340,10 @@ def test_options_of_commands_are_explained(command):
     assert parser.description
     options = COMMANDS.options(parser)
     assert not [COMMANDS.shown(o) for o in options if not COMMANDS.meaning(o)]
+    for option in options:
+        if option.type in (int, float):
+            said = f"{option.dest.replace('_', ' ')}: {COMMANDS.shown(option)} "
+            assert UNIT.search(said + COMMANDS.meaning(option)), said
 
 
 def test_names_are_the_same_in_configurations_programs_and_commands():
@@ -250,6 +356,10 @@ def test_names_are_the_same_in_configurations_programs_and_commands():
     own = {action.dest for action in COMMANDS.options(COMMANDS.commands()["solve"])}
     assert own - {"input", "out"} <= set(parameters(macjax.solve))
     assert own >= config.SOLVE_KEYS.keys()
+    known = inspect.signature(macjax.baselines.time_of_use).parameters
+    tariff = {a.dest: a for a in COMMANDS.options(COMMANDS.commands()["baseline"])}
+    said = COMMANDS.meaning(tariff["tariff"])
+    assert f"default {known['tariff'].default}" in said
 
 
 def test_flags_are_spelt_like_their_arguments():
@@ -259,6 +369,8 @@ def test_flags_are_spelt_like_their_arguments():
             flags = [f for f in action.option_strings if f.startswith("--")]
             plain = [f.removeprefix("--").removeprefix("no-") for f in flags]
             assert all(flag.replace("-", "_") == action.dest for flag in plain)
+            if action.dest == "out":  # -o file, -o folder: with every command
+                assert action.option_strings == ["-o", "--out"]
 
 
 def test_columns_of_the_scenario_have_units():
@@ -270,6 +382,10 @@ def test_columns_of_the_scenario_have_units():
                 assert SUFFIX.search(column.name) or "degrees" in column.meaning
 
 
+# Instants, numbers of rows, and a weight, which have no unit.
+PLAIN = {"time", "departure", "peak_time", "stay", "trip", "ray"}
+
+
 def test_columns_of_solutions_have_units():
     scenario = macjax.synthetic.fleet(20, slots=12)
     solution = macjax.baselines.unmanaged(scenario)
@@ -277,12 +393,12 @@ def test_columns_of_solutions_have_units():
     frames |= {"upgrades": solution.upgrades(), "infeasible": solution.infeasible}
     frames |= {"stranded": solution.stranded}
     for name, frame in frames.items():
-        for column in frame.columns:
-            said = schema.TABLES[name][1][column]
-            if column in ("stay", "trip") or column.endswith("_id"):
+        assert set(frame.columns) == set(schema.TABLES[name][1]), name
+    for name, (_, columns) in schema.TABLES.items():
+        for column, said in columns.items():
+            if column in PLAIN or column.endswith("_id"):
                 continue
-            if pd.api.types.is_numeric_dtype(frame[column]):
-                assert re.search(r"\[[^\]]+\]", said), f"{name}.{column}: {said}"
+            assert re.search(r"\[[^\]]+\]", said), f"{name}.{column}: {said}"
 
 
 def test_columns_of_comparisons_are_explained():

@@ -45,6 +45,19 @@ def test_the_first_example_prints_what_is_shown(ran):
     assert there == pytest.approx(shown, rel=1e-3)
 
 
+def test_the_first_figure_is_what_is_said_of_it(ran):
+    """Feeder, upgrade and evenings that it shows, here and now."""
+    unmanaged, mac = ran[0]["unmanaged"], ran[0]["mac"]
+    worst = unmanaged.upgrades().nlargest(1, "upgrade_kw").iloc[0]
+    assert f"{worst['upgrade_kw']:,.0f} kW of upgrade with unmanaged" in README
+    evenings = []
+    for solution in (unmanaged, mac):
+        loads = solution.loads()
+        over = loads["feeder_id"].eq(worst["feeder_id"]) & loads["overload_kw"].gt(0)
+        evenings.append(loads["time"][over].dt.date.nunique())
+    assert evenings == [6, 0] and "on six evenings" in README
+
+
 def test_the_first_example_is_short():
     assert len(blocks(PAGE)[0].code.strip().splitlines()) <= 14
 

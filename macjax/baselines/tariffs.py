@@ -19,6 +19,7 @@ from macjax.baselines._rate_schedule import read_schedule
 from macjax.objectives.price_table import OWNER, checked_prices, expanded_prices
 
 BUNDLED = files("macjax") / "data" / "tariffs"
+DEFAULT_TARIFF = "pge_a10"
 
 
 class TariffPrices(NamedTuple):

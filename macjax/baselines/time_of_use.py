@@ -22,7 +22,7 @@ from macjax.baselines._fleet import (
 )
 from macjax.baselines._least_rank import least_rank_charge
 from macjax.baselines._outcome import Simulation
-from macjax.baselines.tariffs import tariff_prices
+from macjax.baselines.tariffs import DEFAULT_TARIFF, tariff_prices
 from macjax.scenario.plan import Plan
 
 ASSUMPTIONS = (
@@ -37,7 +37,9 @@ ASSUMPTIONS = (
 BLOCK = 2_000_000
 
 
-def time_of_use(scenario, tariff, objective=None, on_infeasible: str = "relax"):
+def time_of_use(
+    scenario, tariff=DEFAULT_TARIFF, objective=None, on_infeasible: str = "relax"
+):
     """Schedule in which every vehicle answers a tariff with its cheapest charging.
 
     Arguments:
@@ -45,6 +47,7 @@ def time_of_use(scenario, tariff, objective=None, on_infeasible: str = "relax"):
         tariff: a frame (price [currency/kWh], time or hour, and feeder_id or not), the
             name of a bundled tariff (`tariff_names()`), the path of a tariff in JSON or
             its content as a dict. With feeder_id, chargers without a feeder are free.
+            Without one PG&E's A-10, as in the commands.
         objective: what the schedule is valued with, default `PeakOverload()`.
         on_infeasible: what becomes of vehicles that cannot make their trips even at
             full power: "relax" (they charge as far as they can), "drop" (left out) or

@@ -56,7 +56,7 @@ class Contraction:
 
     @property
     def coupling(self) -> float:
-        """L = kappa sum_n nu_n."""
+        """L = kappa sum_n nu_n, a ratio of slopes."""
         return self.cost_lipschitz * self.answer_lipschitz
 
     @property
@@ -71,12 +71,13 @@ class Contraction:
 
     @property
     def source_step(self) -> float:
-        """Steps below this contract in the 1-norm; 0 where 2 L >= 1."""
+        """Steps (shares of the way to c') below this contract in the 1-norm; 0 where
+        2 L >= 1."""
         return 2 / (1 + 2 * self.coupling) if self.holds else 0.0
 
     @property
     def guaranteed_step(self) -> float:
-        """Steps below this converge: 2 / (1 + L), or less where c'' varies."""
+        """Steps (shares) below this converge: 2 / (1 + L), or less where c'' varies."""
         if self.affine:
             return max(2 / (1 + self.coupling), self.source_step)
         if self.cost_curvature <= 0:
@@ -86,19 +87,20 @@ class Contraction:
 
     @property
     def best_step(self) -> float:
-        """The step of the fastest guaranteed rate: 2 / (2 + L) for affine c'."""
+        """The step (share) of the fastest guaranteed rate: 2 / (2 + L), affine c'."""
         if self.affine:
             return 2 / (2 + self.coupling)
         return 0.5 * self.guaranteed_step
 
     @property
     def source_rate(self) -> float:
-        """alpha of the source at the step, in the 1-norm; may be 1 and more."""
+        """alpha of the source: a step's factor on the distance, in the 1-norm; may be 1
+        and more."""
         return abs(1 - self.step) + 2 * self.coupling * self.step
 
     @property
     def spectral_rate(self) -> float:
-        """alpha at the step in the 2-norm, for affine c'; NaN else."""
+        """alpha, a step's factor on the 2-norm distance; NaN unless c' is affine."""
         if not self.affine:
             return math.nan
         return max(abs(1 - self.step), abs(1 - self.step * (1 + self.coupling)))

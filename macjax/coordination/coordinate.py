@@ -47,16 +47,16 @@ def coordinate(
 ) -> PriceRun:
     """Prices move until they reproduce themselves; the EVs only answer them.
 
-    p+ = p + eta (c'(d + sum_n u_n(p)) - p), see `iteration`; the fixed point is the
-    social optimum of `PriceProblem`.
+    p+ = p + eta (c'(d + sum_n u_n(p)) - p); the fixed point p** is the social optimum
+    of `PriceProblem`.
 
     Arguments:
         problem: EVs, other demand, cost of generation.
         step: eta in (0, 2) [1]; None takes 2 / (2 + L) where marginal cost is affine,
             and else a step that starts like that, is halved where the price went too
-            far and lengthened where it keeps going short (see `iteration`).
+            far and lengthened where it keeps going short.
         tolerance: the run has converged when ||p+ - p||_1 / step is at most this
-            [currency/kWh]. Its result is the answer to p** then (see `ending`).
+            [currency/kWh]. Its result is the answer to p** then.
         initial_price: a number, or one for each slot [currency/kWh]; None is the
             marginal cost of the base demand.
         max_iterations: number after which the run ends with `converged=False`.
@@ -65,7 +65,7 @@ def coordinate(
         progress: True tells what is known before the run, and how it goes, on stderr; a
             callable takes a dict with iteration, residual and step.
         graph: None, or the graph over which EVs average prices of their own, without a
-            coordinator (see `consensus`): "ring", "grid", "random_regular", a networkx
+            coordinator: "ring", "grid", "random_regular", a networkx
             graph or an adjacency matrix, with a node for each EV (class by class) or
             one for each class. `price` is the mean of the nodes' prices then, and
             `.agreement` has what each node ended with.

@@ -88,7 +88,7 @@ class PriceRun:
 
     @property
     def gap(self) -> float:
-        """(objective - lower bound) / |objective|."""
+        """(objective - lower bound) / |objective|, a share."""
         return (self.objective - self.lower_bound) / abs(self.objective)
 
     @property
@@ -133,7 +133,13 @@ class PriceRun:
         return UNITS * (1 + self.contraction.coupling) * unit
 
     def summary(self) -> pd.Series:
-        """The run in a column."""
+        """The run in a column.
+
+        converged, iterations, step; objective, lower_bound [currency]; price_min,
+        price_max [currency/kWh]; ev_kwh of all EVs, and share_of_energy, that of the
+        energy they have room for; largest_kw of one EV, peak_kw of the whole demand;
+        without a coordinator what `messages` has.
+        """
         count, energy = self.problem.takers.count, self.energy_kwh
         wanted = float(count @ self.problem.takers.energy_kwh)
         return pd.Series(

@@ -53,7 +53,8 @@ def solve(
         time_limit: most seconds, compiling included; checked between steps.
         warm_start: a `Solution` with prices, of this or of a similar scenario.
         on_infeasible: vehicles that cannot make their trips at full power raise
-            ("error"), are left out ("drop") or do their best ("relax").
+            `InfeasibleVehicles` ("error"), are left out ("drop") or do their best
+            ("relax").
         dtype: "float64" or "float32"; None is float64 on a CPU and float32 on a GPU.
         progress: True prints lines to stderr, False does not, None does on a
             terminal; a callable is called with a dict at each check (by process 0).

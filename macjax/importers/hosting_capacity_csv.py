@@ -69,7 +69,7 @@ def hosting_capacity(
         section: line section that stands for a feeder: `min`, `median`, `max`, or a
             quantile of the sections by their mean.
         limit: `thermal`, `voltage`, or `both`, whichever is less.
-        upgrade_cost_per_kw: of all feeders.
+        upgrade_cost_per_kw: of all feeders [currency/kW].
         name: of the import.
         on_fault: `error`, or `drop` rows with faults, and feeders with gaps.
 

@@ -59,7 +59,7 @@ def opendss(
         loading: planning limit, as a share of the rating.
         base_day: first day of the load shapes that is taken, counted from 1; None is
             the day with the largest load.
-        upgrade_cost_per_kw: of all feeders.
+        upgrade_cost_per_kw: of all feeders [currency/kW].
         root: folder that redirects and load shapes may not leave; None is the folder
             of the main file.
         name: of the import.

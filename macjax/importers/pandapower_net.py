@@ -64,7 +64,7 @@ def pandapower(
         generation: static generators lower the base load.
         base_day: first day of the load profiles that is taken, as 2016-01-19; None is
             the day with the largest load.
-        upgrade_cost_per_kw: of all feeders.
+        upgrade_cost_per_kw: of all feeders [currency/kW].
         name: of the import.
 
     Returns:

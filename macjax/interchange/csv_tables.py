@@ -21,7 +21,8 @@ def to_csv(solution, folder: str | os.PathLike) -> Path:
     """Write schedule, loads, upgrades and prices as CSV; returns the folder's path.
 
     Times are ISO 8601 with offset, numbers have all their digits. `tariff.csv` holds
-    the prices per kWh; `macjax.baselines.time_of_use` and `macjax.EnergyCost` take it.
+    the prices per kWh; `macjax.baselines.time_of_use` and `macjax.EnergyCost` take it
+    as a frame.
 
     Arguments:
         solution: a `Solution` with a schedule.

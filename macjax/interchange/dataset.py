@@ -26,6 +26,12 @@ FEEDERS = {
     "upgrade_cost": ("{currency}", "upgrade_kw x upgrade_cost_per_kw"),
     "base_only_kw": ("kW", "upgrade that the base load alone needs"),
 }
+COORDINATES = {
+    "feeder": "feeder_id of the scenario",
+    "time": "start of the slot, UTC",
+    "vehicle": "vehicle_id of the scenario",
+    "edge": "start of a slot, and the end of the last one, UTC",
+}
 INT32 = np.iinfo(np.int32)
 
 
@@ -61,7 +67,11 @@ def to_xarray(solution, vehicles=None):
         ids, of_vehicles = _vehicle_variables(solution, vehicles)
         coords |= {"vehicle": ids, "edge": _naive(scenario.slot_edges)}
         variables |= of_vehicles
-    return xarray.Dataset(variables, coords, _attributes(solution))
+    named = {
+        name: (name, values, {"long_name": COORDINATES[name]})
+        for name, values in coords.items()
+    }
+    return xarray.Dataset(variables, named, _attributes(solution))
 
 
 def to_netcdf(solution, path: str | os.PathLike, vehicles=None) -> Path:
@@ -88,7 +98,8 @@ def to_netcdf(solution, path: str | os.PathLike, vehicles=None) -> Path:
         )
     for name in ("feeder", "vehicle"):
         if name in dataset.coords and _beyond_32_bits(dataset[name].to_numpy()):
-            dataset = dataset.assign_coords({name: dataset[name].astype(str)})
+            text = dataset[name].astype(str, keep_attrs=True)
+            dataset = dataset.assign_coords({name: text})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.part")

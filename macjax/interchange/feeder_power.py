@@ -12,6 +12,7 @@ import pandas as pd
 from macjax._errors import FIRST_IDS, SettingsError, SolutionError
 
 KINDS = ("ev", "base", "total")
+LONGEST_NAME = 100
 
 
 class FeederPower(NamedTuple):
@@ -77,9 +78,11 @@ def feeder_power(solution, kind: str, power_factor: float) -> FeederPower:
 def element_names(ids: pd.Series, prefix: str) -> list[str]:
     """`prefix_id` with what network tools do not take in names replaced by `_`.
 
-    Two ids that become one name, letters of any case, are told apart by a number.
+    Long ids are cut, since names of files have at most 255 letters. Two ids that become
+    one name, letters of any case, are told apart by a number.
     """
     plain = ids.astype(str).str.replace(r"[^0-9A-Za-z_-]", "_", regex=True)
+    plain = plain.str.slice(0, LONGEST_NAME)
     names = (prefix + "_" + plain).astype(object)
     taken = set(names.str.lower())
     again = names.groupby(names.str.lower()).cumcount().to_numpy()
@@ -126,9 +129,17 @@ def places_of(ids: pd.Series, buses, columns: tuple[str, ...] = ()) -> pd.DataFr
     wanted = ["bus", *(c for c in columns if c in frame.columns)]
     found = {}
     for name in wanted:
-        values = [*frame[name].tolist(), None]  # -1 is the last one: no bus
+        values = [*map(_whole, frame[name].tolist()), None]  # -1, the last one: none
         found[name] = pd.Series([values[i] for i in at], dtype=object)
     return pd.DataFrame(found, index=pd.RangeIndex(len(ids)))
+
+
+def _whole(value):
+    """A whole number as an int: pandas makes 12.0 of 12 where another bus is missing,
+    and that is node 0 of bus 12, the ground, to OpenDSS.
+    """
+    is_whole = isinstance(value, float) and value.is_integer()
+    return int(value) if is_whole else value
 
 
 def _shown(ids) -> str:

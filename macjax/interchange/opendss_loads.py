@@ -106,11 +106,12 @@ def _rated(table: pd.DataFrame, kv: float | None, phases: int) -> pd.DataFrame:
             first = table["feeder_id"][wrong].iloc[0]
             accepted = "a voltage in kV" if name == "kv" else "1, 2 or 3"
             raise SettingsError(
-                f"{name}: {int(wrong.sum())} loads with a bus have no {accepted}, the "
-                f"first at feeder {first}; give {name}= or a column of buses"
+                f"{name}: must be {accepted} for a load with a bus, and is not for "
+                f"{int(wrong.sum())} of them, the first at feeder {first}; give "
+                f"{name}= or a column of buses"
             )
         table[name] = values
-    bad = placed & table["bus"].astype(str).str.contains(r"[\s!\"'(){}\[\]=]|//|^$")
+    bad = placed & table["bus"].astype(str).str.contains(r"[\s,!\"'(){}\[\]=]|//|^$")
     if bad.any():
         raise SettingsError(
             f"buses: {table['bus'][bad].iloc[0]!r} cannot be the name of a bus"

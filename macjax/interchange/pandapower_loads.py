@@ -24,6 +24,8 @@ VARIABLES = ("p_mw", "q_mvar")
 WORDS = [
     "loads.csv: a row a load: number, feeder_id, name, bus, peak_mw [MW]",
     "p_mw.csv, q_mvar.csv: a row a time step, a column a row of loads.csv [MW, Mvar]",
+    "    frame = pandas.read_csv('p_mw.csv', index_col='step') has text as columns;",
+    "    pandapower's DFData(frame, multi=True) makes them the numbers that it wants",
     "times.csv: start of each time step",
     "controls.json: arguments of pandapower.control.ConstControl; `element_index` are",
     "    numbers of loads.csv, to be replaced by the indices of the loads in the net",

@@ -49,11 +49,13 @@ class Equilibrium:
         bills: frame by vehicle: vehicle_id, weight, energy_kwh (from the grid, at
             feeders), payment, flat_payment (the same energy under the flat tariff),
             gain (flat_payment - payment: > 0 pays less than under the tariff).
-        complementarity: frame by feeder, see `complementarity`, and clearing_kw, the
-            largest difference between the load of the schedule and that of the best
-            responses: with `Smoothing` at most clearing_bound_kw =
+        complementarity: frame by feeder: feeder_id, price_sum (prices less energy
+            prices) and kappa [currency/kW], upgrade_kw, unused_cost (upgrade_kw times
+            what the prices leave of kappa), slack_cost (the rest) and residual (both),
+            and clearing_kw, the largest difference between the load of the schedule
+            and that of the best responses: with `Smoothing` at most clearing_bound_kw =
             sqrt(2 (objective - lower bound) / modulus), which falls with the root of
-            the gap (see `clearing`); without it a matter of ties, and the bound NaN.
+            the gap; without it a matter of ties, and the bound NaN.
         revenue: frame by feeder: feeder_id, energy_kwh, collected (all payments),
             energy_cost (the part of it that is energy price), congestion_rent (the
             rest), upgrade_cost (of the objective's peak term), rest_of_rent (what is
@@ -85,7 +87,16 @@ class Equilibrium:
         return float(self.regret["regret"].max()) if len(self.regret) else 0.0
 
     def summary(self) -> pd.Series:
-        """The numbers of the whole; money in the scenario's currency."""
+        """The numbers of the whole.
+
+        currency; objective, lower_bound, gap_cost (their difference), total_regret,
+        largest_regret, slackness_residual (of all feeders) [currency]; clearing_kw and
+        clearing_bound_kw, largest of the feeders [kW]; collected, energy_cost,
+        congestion_rent, upgrade_cost, rest_of_rent [currency], as in `revenue`;
+        energy_kwh; flat_price [currency/kWh]; vehicles_paying, vehicles_gaining,
+        vehicles_losing (against the flat tariff), weights counted; what these gained
+        and lost [currency].
+        """
         weight, gain = self.bills["weight"], self.bills["gain"]
         size = self.bills["payment"].abs().max() if len(self.bills) else 0.0
         wins, loses = gain > ROUNDING * size, gain < -ROUNDING * size

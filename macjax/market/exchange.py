@@ -78,7 +78,12 @@ class Exchange:
         return int(there[0]) + 1 if len(there) else None
 
     def summary(self) -> pd.Series:
-        """The numbers at the end; money in the scenario's currency."""
+        """The numbers at the end.
+
+        protocol, status, rounds; objective, lower_bound [currency], gap; vehicles,
+        weights counted; messages and megabytes [MB] that all sent and received, and
+        kilobytes_of_a_vehicle [kB]; seconds [s].
+        """
         last = self.history.iloc[-1]
         each = max(self.vehicles, 1.0)
         values = {
@@ -127,14 +132,14 @@ def exchange(
         scenario: the tables.
         objective: one of `macjax.objectives` or a sum of them; None: `PeakOverload()`.
         protocol: "admm" (answers stay near the last ones) or "price_ascent" (best
-            responses, and prices move with the excess load); see `protocols`.
+            responses, and prices move with the excess load).
         rounds: most rounds.
         gap: the run's own relative gap at which it ends, as that of `solve`.
         optimiser: of the price ascent: "adagrad", whose step is over the root of all
-            squared excess loads of the feeder so far and so needs no tuning (see
-            `protocols`); "sgd" or "adam", with a step that falls with the root of the
-            round; or an `optax.GradientTransformation` of prices over the usual price
-            of the feeder (its upgrade cost, with the default objective).
+            squared excess loads of the feeder so far and so needs no tuning; "sgd" or
+            "adam", with a step that falls with the root of the round; or an
+            `optax.GradientTransformation` of prices over the usual price of the feeder
+            (its upgrade cost, with the default objective).
         step: of these in the first round, as a share of that price; None is 0.1, 0.1
             and 0.03.
         averaging: of the answers in the price ascent: "linear", "uniform" or "last".

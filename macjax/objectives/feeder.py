@@ -133,8 +133,9 @@ def prox(
 ) -> tuple[Float[Array, "f t"], Float[Array, " f"]]:
     """argmin_Z g(Z) + 1/2 sum_t weight_t (Z_t - target_t)^2, per feeder.
 
-    Z = headroom + min(lone, theta) with `lone` of `separate_cells` and the least
-    theta >= floor for which sum_t (weight + quadratic) (lone - theta)_+ <= kappa.
+    Z = headroom + min(lone, theta) with `lone` the minimiser of each cell alone, less
+    headroom, and the least theta >= floor for which sum_t (weight + quadratic)
+    (lone - theta)_+ <= kappa.
 
     Arguments:
         terms: coefficients.

@@ -49,6 +49,7 @@ def check(
         net: a pandapower net, which is not changed, or the code of a SimBench grid.
         slots: numbers or starts of slots; None takes for each copy of the net the
             `worst` fullest slots of its feeders and of their sum, in any case.
+        worst: how many slots that is for each feeder and for the sum.
         feeders: ids of the feeders to look at; None is all that feed no others.
         mapping: dict from feeder_id to the name of a feeder of the net (see
             `mv_feeders`), or to buses of one whose loads carry it; feeders that it does

@@ -83,8 +83,8 @@ def build(
         DataError: the survey tables are, or the region has no car.
 
     Warns:
-        RegionWarning: many cars are left out, since no charging makes their trips
-            possible; see `left_out`.
+        RegionWarning: more than 1 % of the cars or 3 % of the km are left out, since no
+            charging makes their trips possible.
     """
     return make(config, adoption, sample, seed, progress).scenario
 

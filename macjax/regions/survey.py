@@ -65,7 +65,18 @@ RANGES = {
 
 
 class Survey(NamedTuple):
-    """Raw tables: households, persons, trips [one weekday] and zones, as frames."""
+    """The raw tables, as frames; their columns are those of ActivitySim.
+
+    Arguments:
+        households: household_id, home_zone_id, income [USD a year], auto_ownership
+            (number of cars).
+        persons: person_id, household_id, age [years].
+        trips: of one weekday: trip_id, person_id, household_id, purpose, origin and
+            destination (zones), depart (hour, 0 to 24), trip_mode.
+        zones: zone_id, x_utm10n_m, y_utm10n_m [m], lon, lat [degrees], area_km2,
+            county_id, area_type (0 core to 5 rural), TOTHH (households), TOTEMP
+            (jobs), RESACRE (residential acres).
+    """
 
     households: pd.DataFrame
     persons: pd.DataFrame

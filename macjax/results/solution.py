@@ -208,7 +208,16 @@ class Solution:
         return frame[frame["ray"] != 0].reset_index(drop=True)
 
     def summary(self) -> pd.Series:
-        """The planner's numbers: see `macjax.results.summary.summary`."""
+        """The planner's numbers; NaN where there is no plan.
+
+        method, status, scenario, currency; feeders, feeders_overloaded; upgrade_kw;
+        upgrade_cost, base_only_kw (what the base load alone needs);
+        upgrade_cost_at_least (the certified bound, where the objective is
+        `PeakOverload()`) [currency]; energy_kwh from the grid; vehicles (rows),
+        vehicles_weighted; stranded, infeasible, dropped (rows of vehicles); objective,
+        lower_bound, unmanaged_objective [currency], gap; iterations, seconds [s]. In a
+        part of a solution by several processes, energy and vehicles are its own.
+        """
         return numbers.summary(self)
 
     def report(self) -> str:

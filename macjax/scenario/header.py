@@ -16,6 +16,7 @@ from macjax.scenario.times import AWARE, NAIVE, naive_rules
 from macjax.scenario.zones import find_zone
 
 FILE = "scenario.toml"
+YEARS = 2, 9990
 MINUTE = 60_000_000
 
 
@@ -87,8 +88,8 @@ def check_header(given: Mapping) -> tuple[Header | None, str | None, list[Fault]
     if faults or start is None or minutes is None or slots is None or zone is None:
         return None, zone, faults
     years = slots * minutes / (365 * DAY_MINUTES)
-    if start.year < 2 or start.year + years > 9990:
-        rule = "the horizon must lie in the years 2 to 9990"
+    if start.year < YEARS[0] or start.year + years > YEARS[1]:
+        rule = f"the horizon must lie in the years {YEARS[0]} to {YEARS[1]}"
         faults.append(Fault(FILE, "start, slots", rule))
         return None, zone, faults
     text = values["name"], values["currency"]

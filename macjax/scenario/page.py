@@ -3,7 +3,7 @@
 `python docs/make.py` writes it to docs/format.md.
 """
 
-from macjax.scenario.header import FILE
+from macjax.scenario.header import FILE, YEARS
 from macjax.scenario.schema import (
     BATTERY_LIMIT,
     KEYS,
@@ -14,11 +14,12 @@ from macjax.scenario.schema import (
 )
 
 KINDS = {
-    "id": "text, or whole numbers up to 64 bits, one of the two in a table; kept "
-    "exactly as given: `007` is text. In CSV all ids of a column are text unless all "
-    "are plain whole numbers",
+    "id": "text, or whole numbers up to 64 bits, one of the two in a table and in "
+    "those that name its rows; kept exactly as given: `007` is text. In CSV all ids of "
+    "a column are text unless all are plain whole numbers",
     "number": "a finite number, in the unit that ends the name of the column. Decimal "
-    "commas and marks of thousands are faults",
+    "commas and marks of thousands are faults, and so are numbers as text in Parquet "
+    "and pandas",
     "time": "a timestamp with an offset: text such as `2026-03-29T07:30:00+02:00`, or "
     "a timestamp with a zone in Parquet and pandas. A local time without offset is a "
     "fault, since one hour of the year does not exist and one comes twice",
@@ -41,8 +42,8 @@ tables at once, with table, column, rule, number of rows and the first ids.
 Units are in the names of the columns: energy kWh, power kW, money in the currency of
 the scenario. A required column must be there and have a value in every row; an
 optional one may be left out and then has its default in every row. Further columns
-are kept and not used; one that differs from ours only in case, spaces or underscores
-is a fault.
+are kept and not used; one that differs from ours only in case, spaces or underscores,
+or that Parquet cannot hold, is a fault.
 """
 
 MEANING = """\
@@ -68,10 +69,11 @@ MEANING = """\
   its energy counts as served.
 - `weight` counts in loads, upgrades and money; a row of a schedule is one such
   vehicle.
-- The profile is complete: each feeder has a row for each slot (`time`) or for each of
-  the 24 hours of the local day (`hour`). With `hour`, a slot takes the hour in which
-  it starts in local time; slots are equally long in UTC, so a change of the clocks
-  needs no care.
+- The profile is complete: each feeder has one row, not two, for each slot (`time`) or
+  for each of the 24 hours of the local day (`hour`). A `time` is `start` plus a whole
+  number of slots; rows outside the horizon are not used. With `hour`, a slot takes the
+  hour in which it starts in local time; slots are equally long in UTC, so a change of
+  the clocks needs no care.
 - `discharge_kw` above 0 is refused unless `vehicle_to_grid=False` is given, and
   `parent_id` is announced as ignored: both are read and not used yet.
 
@@ -129,6 +131,8 @@ def schema_page() -> str:
     lines = [INTRODUCTION, f"## {FILE}", ""]
     lines += ["| key | meaning | default |", "|---|---|---|"]
     lines += [f"| `{k.name}` | {k.meaning} | {k.default or 'required'} |" for k in KEYS]
+    lines += ["", "Other keys are faults. The horizon lies in the years "]
+    lines[-1] += f"{YEARS[0]} to {YEARS[1]}."
     lines += ["", "```toml", *_example_header(), "```"]
     for table in TABLES.values():
         lines += ["", f"## {table.name}", "", f"{table.meaning[0].upper()}"]

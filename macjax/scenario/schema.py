@@ -108,8 +108,8 @@ KEYS = (
     Key("name", "free text"),
     Key("start", "RFC 3339 timestamp with offset: the start of slot 0"),
     Key("timezone", "IANA name, for local-time plots and daily profiles"),
-    Key("slot_minutes", "length of one slot [min]; divides 1440"),
-    Key("slots", "how many slots: the mobility horizon"),
+    Key("slot_minutes", "length of one slot [min]; a whole number that divides 1440"),
+    Key("slots", f"how many slots, 1 to {SLOT_LIMIT:,}: the mobility horizon"),
     Key("currency", "for reports", default="USD"),
 )
 
@@ -258,7 +258,7 @@ FEEDERS = Table(
         Column(
             "parent_id",
             "id",
-            "the feeder this one is fed through; null: none",
+            "the feeder this one is fed through, never itself; null: none",
             required=False,
             null=True,
             refers="feeders",
@@ -273,7 +273,7 @@ FEEDER_PROFILE = Table(
     "what each feeder has to spare, slot by slot or by hour of the local day",
     (
         Column("feeder_id", "id", "the feeder", refers="feeders"),
-        Column("time", "time", "start of the slot", required=False),
+        Column("time", "time", "start of a slot", required=False),
         Column(
             "hour",
             "hour",

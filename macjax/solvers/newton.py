@@ -7,10 +7,12 @@ tau_c = M_c g_c, the price table pi is the only unknown of
             + min_Z { sum_f g_f(Z_f) - pi . Z + sum (Z - Z^k)^2 / (2 tau) }  -> max.
 
 grad psi = P(u(pi)) - Z(pi); u(pi) is the projection of u^k - g pi, Z(pi) the prox of
-Z^k + tau pi. The generalised Hessian is -(A J A' + D): D from the prox, and per
-vehicle, on each run of one shadow price, for opportunities inside their limits,
+Z^k + tau pi. The generalised Hessian is -(A J A' + D), A u = P(u): D from the prox, and
+per vehicle, on each run of one shadow price, for opportunities inside their limits,
 
-    J p = g (p - m),    m = sum g p / sum g over the run, 0 on the free last run.
+    J A' p = g (p - m),   m = sum g p / sum g over the run, 0 on the free last run;
+
+g has the smoothing in it there, g / (1 + epsilon w_n g / a_n).
 
 Newton steps by conjugate gradients, one gather and one sum over cells a product.
 

@@ -28,7 +28,6 @@ import pandas as pd
 from macjax import planning
 from macjax._errors import MacjaxError, SettingsError, SolutionError
 from macjax._methods import (
-    DEFAULT_TARIFF,
     Request,
     check_methods,
     check_tariff,
@@ -36,6 +35,7 @@ from macjax._methods import (
 )
 from macjax._status import Status
 from macjax._version import __version__
+from macjax.baselines.tariffs import DEFAULT_TARIFF
 from macjax.config import Job
 from macjax.objectives import PeakOverload
 from macjax.regions.left_out import LeftOut
@@ -105,9 +105,10 @@ def study(
             those of the configuration's [study], or all but first_come.
         objective: as in `macjax.solve`; None takes that of the configuration.
         tariff: for time_of_use: the name or the path of one.
-        transformers, replace, power_factor: what upgrades are bought in, see
-            `planning.discrete_upgrades`; None takes the configuration's, or
-            `three_phase` units at 0.95 beside what is there.
+        transformers: what upgrades are bought in, a kind of `planning.unit_costs`; None
+            takes the configuration's, or `three_phase` (of the next two likewise).
+        replace: column with the ratings [kVA] that are replaced; None adds units.
+        power_factor: active over apparent power of what is added; None is 0.95.
         progress: True tells on stderr, False does not, None does on a terminal.
         settings: of `macjax.solve`, before the configuration's.
 

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from macjax._errors import SettingsError
-from macjax._methods import COMPARED, DEFAULT_TARIFF, Request, check_methods
+from macjax._methods import COMPARED, Request, check_methods
 from macjax._version import __version__
+from macjax.baselines.tariffs import DEFAULT_TARIFF
 from macjax.config import Job, check_solve_settings
 from macjax.driver.settings import check_settings
 from macjax.objectives import PeakOverload
@@ -67,7 +68,8 @@ def sweep(
         settings: of `macjax.solve`, for each solve, before the configuration's.
 
     Returns:
-        One row for each case and method: what varies, then the columns of `frame`.
+        One row for each case and method: what varies, the columns of `macjax.compare`
+        and those that docs/sweeps.md lists.
         `attrs["interrupted"]` says whether rows are missing.
 
     Raises:

@@ -49,7 +49,7 @@ def fleet(
         slack: so much headroom that coordination needs no upgrade at all.
         few_large, many_small: hard with 2,500 and with 8 EVs a feeder.
         long: hard over four weeks.
-        random: everything the format allows at once, for tests (see `nasty`).
+        random: everything the format allows at once, for tests.
 
     Arguments:
         evs: number of vehicles.

@@ -34,14 +34,14 @@ class Recipe:
         home_chargers: shares of 7.2 kW, 3.6 kW and no charger at home.
         work_charger: share of workplaces with a 6.6 kW charger.
         public_charger: share of the other stops with a 50 kW charger.
-        road_trips: vehicles per EV that make a long trip with one short 50 kW stop
-            that they cannot do without.
+        road_trips: number of vehicles per EV that make a long trip with one short 50 kW
+            stop that they cannot do without.
         rendezvous: share of those stops that meet in the slot of the feeder's event.
         busy: share of the feeders where those stops are.
         base_per_ev: peak base load over number of EVs [kW].
         hot_days: standard deviation of the base load from day to day, alike for all.
         reserve: lowest and highest reserve over battery; high ones bind every day.
-        efficiency: lowest and highest charging efficiency.
+        efficiency: lowest and highest charging efficiency, shares.
         slots: default horizon [slots of one hour].
     """
 

@@ -149,7 +149,9 @@ class Case:
 
         Arguments:
             settings: keys and values, sections as mappings.
-            tables: frames by the names of `macjax.tariffs.TABLES`.
+            tables: frames by name: roads, road_nodes, stations, chargers, trips,
+                departures, paths, lines, grid_nodes, grid_profile, prices, with the
+                columns of docs/tariffs.md.
 
         Raises:
             SettingsError: a key is wrong.

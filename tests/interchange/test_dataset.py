@@ -94,6 +94,8 @@ def test_netcdf_and_back(tmp_path, ids):
         for name in wanted.data_vars:
             np.testing.assert_array_equal(found[name], wanted[name])
             assert found[name].attrs["units"] == wanted[name].attrs["units"]
+        for name in wanted.coords:
+            assert found[name].attrs["long_name"] == wanted[name].attrs["long_name"]
     with pytest.raises(macjax.SettingsError, match=r"end in \.nc"):
         interchange.to_netcdf(given, tmp_path / "solution.csv")
 

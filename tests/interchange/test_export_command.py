@@ -39,6 +39,19 @@ def test_opendss_and_pandapower_take_buses(tmp_path, saved, capsys):
     capsys.readouterr()
 
 
+def test_buses_keep_their_names(tmp_path, saved, capsys):
+    """In a table with gaps too, and with zeros in front."""
+    ids = pd.read_parquet(saved / "scenario" / "feeders.parquet")["feeder_id"]
+    table, out = tmp_path / "buses.csv", tmp_path / "dss"
+    call = ["export", str(saved), "--to", "opendss", "--out", str(out), "--kv", "12"]
+    for given, shown in (("12", "12"), ("012", "012"), ("12.1.2.3", "12.1.2.3")):
+        table.write_text(f"feeder_id,bus\n{ids[0]},{given}\n{ids[1]},\n")
+        assert cli.main([*call, "--buses", str(table)]) == 0
+        (line,) = (out / "Loads.dss").read_text().splitlines()
+        assert f" bus1={shown} " in line
+    capsys.readouterr()
+
+
 def test_netcdf_of_some_vehicles(tmp_path, saved, capsys):
     xarray = pytest.importorskip("xarray")
     pytest.importorskip("scipy")

@@ -117,14 +117,26 @@ def test_wrong_settings_are_told(tmp_path, given, settings, words):
     assert not (tmp_path / "a").exists()
 
 
+def test_buses_that_are_numbers_stay_whole_where_one_is_missing(tmp_path, given):
+    """`12.0` would be node 0 of bus 12 to OpenDSS: the ground."""
+    ids = given.scenario.feeders["feeder_id"]
+    buses = pd.DataFrame({"feeder_id": ids, "bus": [12.0, np.nan, 3.0]})
+    folder = interchange.to_opendss(given, tmp_path / "a", buses=buses, kv=12)
+    lines = (folder / "Loads.dss").read_text().splitlines()
+    assert [line.split()[2] for line in lines] == ["bus1=12", "bus1=3"]
+    loads = interchange.to_pandapower(given, buses=buses).loads
+    assert loads["bus"].tolist() == [12, 3]
+
+
 def test_wrong_places_are_told(tmp_path, given):
     feeder = given.scenario.feeders["feeder_id"][0]
     for settings, words in (
-        ({"buses": {feeder: "b"}}, "kv: 1 loads"),
-        ({"buses": {feeder: "b"}, "kv": -1}, "kv: 1 loads"),
-        ({"buses": {feeder: "b"}, "kv": 1, "phases": 4}, "phases: 1 loads"),
+        ({"buses": {feeder: "b"}}, "kv: must be a voltage in kV .* 1 of"),
+        ({"buses": {feeder: "b"}, "kv": -1}, "kv: must be a voltage in kV .* 1 of"),
+        ({"buses": {feeder: "b"}, "kv": 1, "phases": 4}, "phases: must be 1, 2 or 3"),
         ({"buses": {feeder: "b\nClear"}, "kv": 1}, "cannot be the name of a bus"),
         ({"buses": {feeder: "b kw=9"}, "kv": 1}, "cannot be the name of a bus"),
+        ({"buses": {feeder: "b,3"}, "kv": 1}, "cannot be the name of a bus"),
     ):
         with pytest.raises(macjax.SettingsError, match=words):
             interchange.to_opendss(given, tmp_path / "a", **settings)
@@ -134,13 +146,14 @@ def test_wrong_places_are_told(tmp_path, given):
 
 
 def test_names_are_plain_and_unique():
-    ids = pd.Series(["a b", "a.b", "A_b", "a_b_2", "ä/../x"])
+    ids = pd.Series(["a b", "a.b", "A_b", "a_b_2", "ä/../x", "y" * 300, "y" * 301])
     names = element_names(ids, "ev")
     assert len({name.lower() for name in names}) == len(ids)
     assert all(
         name.isascii() and name.replace("-", "_").isidentifier() for name in names
     )
     assert names[0] == "ev_a_b" and names[3] == "ev_a_b_2"
+    assert max(len(f"{name}_kvar.csv") for name in names) < 255
 
 
 def test_pandapower_profiles(tmp_path, given):
@@ -160,6 +173,9 @@ def test_pandapower_profiles(tmp_path, given):
     folder = got.write(tmp_path / "pp")
     back = pd.read_csv(folder / "p_mw.csv", index_col="step")
     np.testing.assert_allclose(back, got.p_mw)
+    # As DFData(back, multi=True) of pandapower does it, which EXPORT.txt tells.
+    assert "DFData(frame, multi=True)" in (folder / "EXPORT.txt").read_text()
+    assert back.loc[3, "1"] == back.rename(columns=int).loc[3, p["profile_name"]][1]
     times = pd.to_datetime(pd.read_csv(folder / "times.csv")["time"], utc=True)
     assert (times == given.scenario.slot_starts).all()
     assert json.loads((folder / "controls.json").read_text()) == got.controls()

@@ -11,6 +11,7 @@ from scenario_tables import START, TABLE_NAMES, at, good, hourly
 
 from macjax._errors import DataError, SettingsError
 from macjax.scenario import Scenario, schema_page
+from macjax.scenario.validate import check
 
 
 def test_the_clock_of_the_horizon():
@@ -360,3 +361,26 @@ def test_the_page_names_every_table_column_and_default():
     assert "| `charge_efficiency` | number | greater than 0 and at most 1 |" in page
     assert "| `final_kwh` |" in page and "| initial_kwh |" in page
     assert "| `currency` | for reports | USD |" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "fault", "said"),
+    [
+        ({"slots": 10_000_001}, "slots", "1 to 10,000,000"),
+        ({"slot_minutes": 7}, "slot_minutes", "a whole number that divides 1440"),
+        ({"start": "9999-01-01T00:00Z"}, "start, slots", "the years 2 to 9990"),
+        ({"slot_length": 60}, "slot_length", "Other keys are faults"),
+        ({"parent_id": ["F1", None]}, "parent_id", "is fed through, never itself"),
+        ({"colour": [1, "red"]}, "colour", "or that Parquet cannot hold, is a fault"),
+    ],
+)
+def test_the_page_says_what_else_is_refused(change, fault, said):
+    assert said in " ".join(schema_page().split())
+    given = good()
+    if isinstance(*change.values(), list):
+        given["feeders"] = given["feeders"].assign(**change)
+        change = {}
+    tables = {name: given.pop(name) for name in TABLE_NAMES}
+    with pytest.raises(DataError) as raised:
+        check(given | change, tables)
+    assert raised.value.faults["column"].tolist() == [fault]
