@@ -6,6 +6,7 @@ from pathlib import Path
 from macjax import interchange
 from macjax._errors import SettingsError
 from macjax._output import check_files, is_solution, print_json
+from macjax._vehicle_option import add_vehicle, named_vehicles
 from macjax.config import read_table
 from macjax.interchange.export_folder import check_export_folder
 from macjax.interchange.feeder_power import KINDS
@@ -13,7 +14,7 @@ from macjax.interchange.feeder_power import KINDS
 NETCDF = "solution.nc"
 # Which options each kind of export takes, by their names in the parser.
 OPTIONS = {
-    "netcdf": ("vehicles",),
+    "netcdf": ("vehicle", "no_vehicles"),
     "opendss": ("power", "buses", "kv", "phases", "power_factor"),
     "pandapower": ("power", "buses", "power_factor"),
     "csv": (),
@@ -25,7 +26,7 @@ def export(args) -> int:
     from macjax.results import Solution
 
     options = {name for names in OPTIONS.values() for name in names}
-    given = {name for name in options if getattr(args, name) is not None}
+    given = {name for name in options if getattr(args, name) not in (None, False)}
     if wrong := sorted(given - set(OPTIONS[args.to])):
         shown = ", ".join("--" + name.replace("_", "-") for name in wrong)
         raise SettingsError(f"{shown}: without meaning for --to {args.to}")
@@ -36,12 +37,13 @@ def export(args) -> int:
         check_files(out, (NETCDF,))
     else:
         check_export_folder(out, args.to)
-    settings = {name: getattr(args, name) for name in given - {"vehicles"}}
+    settings = {name: getattr(args, name) for name in given - set(OPTIONS["netcdf"])}
     if "buses" in settings:
         settings["buses"] = read_table(settings["buses"])
     solution = Solution.read(args.input)
     if args.to == "netcdf":
-        vehicles = _ids(args.vehicles, solution.scenario)
+        vehicles = named_vehicles(args.vehicle, solution.scenario)
+        vehicles = [] if args.no_vehicles else vehicles
         written = interchange.to_netcdf(solution, out / NETCDF, vehicles)
     elif args.to == "pandapower":
         written = interchange.to_pandapower(solution, **settings).write(out)
@@ -89,21 +91,10 @@ def add_export(commands, add_command: Callable, folder: Callable) -> None:
         metavar="FACTOR",
         help="active over apparent power, default 1",
     )
-    command.add_argument(
-        "--vehicles",
-        help="for netcdf: ids whose power and SOC are written, joined by commas, or "
-        "'none'; default all",
+    which = command.add_mutually_exclusive_group()
+    add_vehicle(
+        which, "for netcdf: vehicle whose power and SOC are written, by default all"
     )
-
-
-def _ids(text: str | None, scenario):
-    """The ids of vehicles that read as the words of a text; None for all."""
-    if text is None:
-        return None
-    if text.strip() == "none":
-        return []
-    ids = {str(i): i for i in scenario.vehicles["vehicle_id"]}
-    words = [word.strip() for word in text.split(",")]
-    if unknown := [word for word in words if word not in ids]:
-        raise SettingsError(f"no vehicle '{unknown[0]}' in the scenario")
-    return [ids[word] for word in words]
+    which.add_argument(
+        "--no-vehicles", action="store_true", help="for netcdf: loads and prices alone"
+    )

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from macjax._commands import DONE, _are_saved, _gather, _progress, exit_code
-from macjax._errors import FIRST_IDS, SettingsError
 from macjax._output import print_json
+from macjax._vehicle_option import add_vehicle, named_vehicles
 
 # What `macjax study` leaves two folders above its solutions.
 STUDY, REGION = "study.json", "region.toml"
@@ -26,7 +26,7 @@ def report(args) -> int:
         solutions,
         out,
         baselines=args.baselines,
-        vehicles=_vehicles(args.vehicle, scenario),
+        vehicles=named_vehicles(args.vehicle, scenario),
         region=region,
         progress=_progress(args),
     )
@@ -59,12 +59,8 @@ def add_report_options(command, folder: Callable) -> None:
         help="do not compute unmanaged and per-session charging where no such solution "
         "is given",
     )
-    command.add_argument(
-        "--vehicle",
-        action="append",
-        metavar="ID",
-        help="vehicle whose state of charge is shown; may be repeated; default: some "
-        "that differ",
+    add_vehicle(
+        command, "vehicle whose state of charge is shown, by default some that differ"
     )
     command.add_argument(
         "--region",
@@ -82,16 +78,3 @@ def _region_of(inputs: list[str]) -> Path | None:
         whole = (folder / STUDY).is_file() and (folder / REGION).is_file()
         found.add(folder / REGION if whole else None)
     return found.pop() if len(found) == 1 else None
-
-
-def _vehicles(given: list[str] | None, scenario) -> list | None:
-    """The ids that read as these texts; ids may be whole numbers."""
-    if given is None:
-        return None
-    ids = scenario.vehicles["vehicle_id"]
-    rows = ids[ids.astype(str).isin(given)]
-    by_text = dict(zip(rows.astype(str), rows.tolist(), strict=True))
-    if unknown := [text for text in given if text not in by_text]:
-        shown = ", ".join(f"'{text}'" for text in unknown[:FIRST_IDS])
-        raise SettingsError(f"--vehicle: no vehicle {shown} in the scenario")
-    return [by_text[text] for text in dict.fromkeys(given)]

@@ -53,6 +53,7 @@ LEVELS = {
     "_program": 7,
     "_report_command": 7,
     "_study_commands": 7,
+    "_vehicle_option": 7,
     "cli": 7,
     "config": 7,
     "reports": 7,

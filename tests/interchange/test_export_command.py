@@ -57,10 +57,10 @@ def test_netcdf_of_some_vehicles(tmp_path, saved, capsys):
     pytest.importorskip("scipy")
     ids = pd.read_parquet(saved / "scenario" / "vehicles.parquet")["vehicle_id"]
     call = ["export", str(saved), "--to", "netcdf", "--out", str(tmp_path)]
-    assert cli.main([*call, "--vehicles", f"{ids[3]}, {ids[0]}"]) == 0
+    assert cli.main([*call, "--vehicle", str(ids[3]), "--vehicle", str(ids[0])]) == 0
     with xarray.open_dataset(tmp_path / "solution.nc") as found:
         assert found.sizes["vehicle"] == 2
-    assert cli.main([*call, "--vehicles", "none"]) == 0
+    assert cli.main([*call, "--no-vehicles"]) == 0
     with xarray.open_dataset(tmp_path / "solution.nc") as found:
         assert "vehicle" not in found.dims
     capsys.readouterr()
@@ -70,7 +70,7 @@ def test_netcdf_of_some_vehicles(tmp_path, saved, capsys):
     ("more", "words"),
     [
         (["--to", "csv", "--kv", "1"], "--kv: without meaning for --to csv"),
-        (["--to", "netcdf", "--vehicles", "nobody"], "no vehicle 'nobody'"),
+        (["--to", "netcdf", "--vehicle", "nobody"], "no vehicle 'nobody'"),
         (["--to", "opendss", "--phases", "0", "--power-factor", "2"], "power_factor"),
     ],
 )
