@@ -14,7 +14,7 @@ from macjax.interchange.feeder_power import KINDS
 NETCDF = "solution.nc"
 # Which options each kind of export takes, by their names in the parser.
 OPTIONS = {
-    "netcdf": ("vehicle", "no_vehicles"),
+    "netcdf": ("vehicle", "vehicles"),
     "opendss": ("power", "buses", "kv", "phases", "power_factor"),
     "pandapower": ("power", "buses", "power_factor"),
     "csv": (),
@@ -26,9 +26,12 @@ def export(args) -> int:
     from macjax.results import Solution
 
     options = {name for names in OPTIONS.values() for name in names}
-    given = {name for name in options if getattr(args, name) not in (None, False)}
+    given = {name for name in options if _is_given(getattr(args, name))}
     if wrong := sorted(given - set(OPTIONS[args.to])):
-        shown = ", ".join("--" + name.replace("_", "-") for name in wrong)
+        flags = {"vehicles": "no-vehicles"}
+        shown = ", ".join(
+            "--" + flags.get(name, name).replace("_", "-") for name in wrong
+        )
         raise SettingsError(f"{shown}: without meaning for --to {args.to}")
     if not is_solution(Path(args.input)):
         raise SettingsError(f"'{args.input}' is not the folder of a solution")
@@ -43,7 +46,7 @@ def export(args) -> int:
     solution = Solution.read(args.input)
     if args.to == "netcdf":
         vehicles = named_vehicles(args.vehicle, solution.scenario)
-        vehicles = [] if args.no_vehicles else vehicles
+        vehicles = vehicles if args.vehicles else []
         written = interchange.to_netcdf(solution, out / NETCDF, vehicles)
     elif args.to == "pandapower":
         written = interchange.to_pandapower(solution, **settings).write(out)
@@ -96,5 +99,13 @@ def add_export(commands, add_command: Callable, folder: Callable) -> None:
         which, "for netcdf: vehicle whose power and SOC are written, by default all"
     )
     which.add_argument(
-        "--no-vehicles", action="store_true", help="for netcdf: loads and prices alone"
+        "--no-vehicles",
+        dest="vehicles",
+        action="store_false",
+        help="for netcdf: loads and prices alone",
     )
+
+
+def _is_given(value) -> bool:
+    """Whether an option is other than where nobody gave it."""
+    return value is not None and value is not True

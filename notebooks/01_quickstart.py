@@ -5,6 +5,8 @@
 # this file as a notebook (jupytext) or run it with Python.
 
 # %%
+import pandas as pd
+
 import macjax
 from macjax import plots
 
@@ -50,14 +52,24 @@ prices[prices["price"] > 0].nlargest(5, "price")
 
 # %% [markdown]
 # A sweep: more adoption is a larger weight of every car. Each case starts from the one
-# before.
+# before. Put in factors of your own.
 
 # %%
-upgrade_kw = {}
+rows = []
 case = mac
 for factor in (1.0, 1.1, 1.25, 1.5):
     vehicles = scenario.vehicles.assign(weight=scenario.vehicles["weight"] * factor)
     more = scenario.with_tables(name=f"{factor:g} times the cars", vehicles=vehicles)
     case = macjax.solve(more, warm_start=case, progress=False)
-    upgrade_kw[factor] = case.upgrades()["upgrade_kw"].sum()
-upgrade_kw
+    now = macjax.baselines.unmanaged(more)
+    solutions = {"unmanaged": now, "MAC": case}
+    kw = {name: s.upgrades()["upgrade_kw"].sum() for name, s in solutions.items()}
+    rows.append({"factor": factor} | kw)
+upgrade_kw = pd.DataFrame(rows).set_index("factor")
+upgrade_kw.round(0)
+
+# %%
+ax = upgrade_kw.plot(style=["o--", "s-"], color=["#D55E00", "#0072B2"], grid=True)
+axes = ax.set(
+    xlabel="electric cars, times those of the scenario", ylabel="upgrade [kW]"
+)

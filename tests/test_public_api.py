@@ -195,9 +195,10 @@ def test_docstrings_refer_to_what_is_public():
 
 
 def test_rows_of_summaries_are_explained():
-    fleet = macjax.synthetic.fleet(20, slots=12, kind="hard")
+    # As large as a fleet of test_exchange.py, whose programs then serve.
+    fleet = macjax.synthetic.fleet(60, slots=48, kind="hard", seed=2)
     solution = macjax.solve(fleet, progress=False)
-    exchange = macjax.exchange(fleet, rounds=2, progress=False)
+    exchange = macjax.exchange(fleet, protocol="price_ascent", rounds=2, progress=False)
     takers = macjax.PriceTakers([10.0], 0.03, quadratic=0.003, linear=0.11)
     cost = macjax.GenerationCost.polynomial([0.0, 0.06, 2.9e-4])
     run = macjax.coordinate(

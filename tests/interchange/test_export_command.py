@@ -70,6 +70,7 @@ def test_netcdf_of_some_vehicles(tmp_path, saved, capsys):
     ("more", "words"),
     [
         (["--to", "csv", "--kv", "1"], "--kv: without meaning for --to csv"),
+        (["--to", "csv", "--no-vehicles"], "--no-vehicles: without meaning"),
         (["--to", "netcdf", "--vehicle", "nobody"], "no vehicle 'nobody'"),
         (["--to", "opendss", "--phases", "0", "--power-factor", "2"], "power_factor"),
     ],

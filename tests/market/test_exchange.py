@@ -265,9 +265,12 @@ FLEETS = {
     "hard": (60, {"kind": "hard", "seed": 2, "slots": 48}),
     "random": (60, {"kind": "random", "seed": 3, "slots": 48}),
 }
+SLOW = dict.fromkeys(("easy, longer", "random"), pytest.mark.slow)
 
 
-@pytest.mark.parametrize("name", FLEETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=SLOW.get(n, ())) for n in FLEETS]
+)
 def test_the_ascent_gets_on_without_tuning(name):
     """Prices and averages of 200 rounds, on fleets of several kinds and sizes."""
     count, given = FLEETS[name]

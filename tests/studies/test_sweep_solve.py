@@ -3,7 +3,6 @@
 import json
 import math
 
-import jax
 import numpy as np
 import oracles
 import pandas as pd
@@ -22,21 +21,6 @@ GAP = 1e-4
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     return tmp_path_factory.mktemp("sweep") / "out"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled(tmp_path_factory):
-    """A folder of compiled programs, where workers find those of their parent."""
-    settings = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-    }
-    before = {name: getattr(jax.config, name) for name in settings}
-    for name, value in settings.items():
-        jax.config.update(name, value)
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +119,7 @@ def test_the_same_call_reads_what_is_there(frame, out, monkeypatch):
     assert len(pd.read_csv(out / "cases.csv")) == len(frame)
 
 
+@pytest.mark.slow  # workers compile for a device of their own
 def test_workers_find_the_same_within_the_gap(frame):
     beside = macjax.sweep(small(), OVER, ("unmanaged", "mac"), gap=GAP, workers=2)
     alone = frame[frame["method"] != "per_session"].reset_index(drop=True)
