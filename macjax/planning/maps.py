@@ -1,5 +1,7 @@
 """Map of the feeders: where upgrades are needed, and how large they are."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -13,15 +15,37 @@ PLACES = (
     ("longitude", "latitude", "longitude [degrees]", "latitude [degrees]"),
     ("x", "y", "x [as in the table]", "y [as in the table]"),
 )
-SMALLEST, LARGEST = 16.0, 260.0  # areas of the dots that need an upgrade [points^2]
-GREY, GREY_OF_MANY, MANY = 12.0, 3.0, 300  # of the others, by the number of feeders
-NAMED = 3  # feeders with a name, those with the largest upgrades
+
+
+class Dots(NamedTuple):
+    """How dots are drawn, areas in points^2.
+
+    Arguments:
+        grey: area of a feeder that needs no upgrade.
+        smallest, largest: areas of those that do.
+        edge: width of their edges [points].
+        named: how many of them have a name, those with the largest upgrades.
+    """
+
+    grey: float
+    smallest: float
+    largest: float
+    edge: float
+    named: int
+
+    def area(self, kw, most: float):
+        """Area of the dot of an upgrade, where the largest is `most` [kW]."""
+        return self.smallest + (self.largest - self.smallest) * kw / (most or 1.0)
+
+
+FEW, OF_MANY, MANY = Dots(12.0, 16.0, 260.0, 0.6, 3), Dots(3.0, 5.0, 90.0, 0.3, 0), 300
 
 
 def feeder_map(solution, largest_kw: float | None = None, ax=None):
     """Feeders where they are; those that need an upgrade in colour, by its size.
 
-    The three feeders with the largest upgrades have their names.
+    The three feeders with the largest upgrades have their names; more than 300
+    feeders have smaller dots and no names.
 
     Arguments:
         solution: one with a plan; its feeders have longitude and latitude, or x and y.
@@ -43,19 +67,19 @@ def feeder_map(solution, largest_kw: float | None = None, ax=None):
     upgrade = table["upgrade_kw"].to_numpy(np.float64)
     needs = (table["units"] > 0).to_numpy(bool)
     most = upgrade.max(initial=0.0) if largest_kw is None else float(largest_kw)
-    grey = GREY if len(table) <= MANY else GREY_OF_MANY
-    ax.scatter(x[~needs], y[~needs], s=grey, c="0.65", lw=0)
+    dots = FEW if len(table) <= MANY else OF_MANY
+    ax.scatter(x[~needs], y[~needs], s=dots.grey, c="0.65", lw=0)
     needy = np.flatnonzero(needs & np.isfinite(x + y))
     needy = needy[np.argsort(-upgrade[needy], kind="stable")]
     colour, _, _ = style_of(solution)
-    look = {"facecolor": f"{colour}80", "edgecolor": colour, "lw": 0.6}
-    area = _area(upgrade[needy], most)
+    look = {"facecolor": f"{colour}80", "edgecolor": colour, "lw": dots.edge}
+    area = dots.area(upgrade[needy], most)
     ax.scatter(x[needy], y[needy], s=area, **look)
-    _name(ax, table["feeder_id"], x, y, needy[:NAMED], np.sqrt(area / np.pi))
+    _name(ax, table["feeder_id"], x, y, needy[: dots.named], np.sqrt(area / np.pi))
     if most > 0:
         for kw in (most, most / 4):
             label = f"{amount(float(f'{kw:.2g}'))} kW"
-            look = {"s": _area(kw, most), "c": "0.5", "alpha": 0.6, "lw": 0}
+            look = {"s": dots.area(kw, most), "c": "0.5", "alpha": 0.6, "lw": 0}
             ax.scatter([], [], label=label, **look)
         ax.legend(frameon=False, fontsize=9, labelspacing=1.0, loc="best")
     is_globe = horizontal == "longitude"
@@ -71,11 +95,6 @@ def feeder_map(solution, largest_kw: float | None = None, ax=None):
     said = f"{count:,} of {len(table):,} feeders need {total} kW"
     ax.set_title(f"{name}\n{said}", loc="left", fontsize=11)
     return ax
-
-
-def _area(kw, most: float):
-    """Area of the dot of an upgrade [points^2]."""
-    return SMALLEST + (LARGEST - SMALLEST) * kw / (most or 1.0)
 
 
 def _name(ax, names: pd.Series, x, y, rows, radius) -> None:
