@@ -174,7 +174,7 @@ def clarabel_objective(problem) -> float:
     return objective(problem, np.clip(charging, 0, limit.reshape(charging.shape)))
 
 
-@pytest.mark.parametrize("limited", [False, True])
+@pytest.mark.parametrize("limited", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_200_classes_reach_the_optimum_of_independent_optimisers(limited):
     changes = {}
     if limited:
@@ -330,7 +330,12 @@ STEEPEST = macjax.GenerationCost.polynomial([0, 0.06, 0.1])
 COSTS = {"steep": STEEP, "stairs": STAIRS, "flat": FLAT, "steepest": STEEPEST}
 
 
-@pytest.mark.parametrize("cost", COSTS)
+SLOW_COSTS = dict.fromkeys(("stairs", "flat"), pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    "cost", [pytest.param(name, marks=SLOW_COSTS.get(name, ())) for name in COSTS]
+)
 def test_the_fixed_point_is_found_from_anywhere(cost):
     """After oscillation, after one move, from a price of the moon: the same p**."""
     takers, base = reference().takers, BASE - (BASE.min() if cost == "flat" else 0)

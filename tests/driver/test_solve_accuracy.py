@@ -15,9 +15,9 @@ TIMETABLES = {
 }
 SEEDS = {"day": range(7), "half hours": (None, *range(1, 5)), "week": (None, 1)}
 SEEDS["quarters"] = (None, 1, 2, 3)
-# The first two of each timetable are quick to check; all of them are a slow test.
+# The first of each timetable; all of them are a slow test.
 FLEETS = [
-    pytest.param(name, seed, marks=[pytest.mark.slow] if nth > 1 else [])
+    pytest.param(name, seed, marks=[pytest.mark.slow] if nth else [])
     for name, seeds in SEEDS.items()
     for nth, seed in enumerate(seeds)
 ]
