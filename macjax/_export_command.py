@@ -28,10 +28,7 @@ def export(args) -> int:
     options = {name for names in OPTIONS.values() for name in names}
     given = {name for name in options if _is_given(getattr(args, name))}
     if wrong := sorted(given - set(OPTIONS[args.to])):
-        flags = {"vehicles": "no-vehicles"}
-        shown = ", ".join(
-            "--" + flags.get(name, name).replace("_", "-") for name in wrong
-        )
+        shown = ", ".join(_flag(name) for name in wrong)
         raise SettingsError(f"{shown}: without meaning for --to {args.to}")
     if not is_solution(Path(args.input)):
         raise SettingsError(f"'{args.input}' is not the folder of a solution")
@@ -104,6 +101,11 @@ def add_export(commands, add_command: Callable, folder: Callable) -> None:
         action="store_false",
         help="for netcdf: loads and prices alone",
     )
+
+
+def _flag(name: str) -> str:
+    """An option as it is written, from its name in the parser."""
+    return "--no-vehicles" if name == "vehicles" else "--" + name.replace("_", "-")
 
 
 def _is_given(value) -> bool:
