@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from _scale.process import environment, peak_gib, write_json
+from _scale.process import environment, peak_gib, print_record, write_json
 
 from macjax.fleet.packing import pack
 from macjax.scenario import Scenario
@@ -226,10 +226,7 @@ def main() -> None:
         print(json.dumps(measure(arguments.measure)))
         return
     record = run(arguments)
-    width = max(len(key) for key in record)
-    for key, value in record.items():
-        if key != "versions":
-            print(f"{key:<{width}}  {value}")
+    print_record(record)
     if arguments.json:
         write_json(arguments.json, record)
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from _scale.process import environment, peak_gib, write_json
+from _scale.process import environment, peak_gib, print_record, write_json
 
 import macjax
 from macjax.fleet.memory import bytes_on_devices
@@ -57,9 +57,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file to write")
     arguments = parser.parse_args()
     record = measure(arguments.config) | environment()
-    for key, value in record.items():
-        if key != "versions":
-            print(f"{key:<16} {value}")
+    print_record(record)
     if arguments.json:
         write_json(arguments.json, record)
 

@@ -42,8 +42,9 @@ def export(args) -> int:
         settings["buses"] = read_table(settings["buses"])
     solution = Solution.read(args.input)
     if args.to == "netcdf":
-        vehicles = named_vehicles(args.vehicle, solution.scenario)
-        vehicles = vehicles if args.vehicles else []
+        vehicles: list | None = []
+        if args.vehicles:
+            vehicles = named_vehicles(args.vehicle, solution.scenario)
         written = interchange.to_netcdf(solution, out / NETCDF, vehicles)
     elif args.to == "pandapower":
         written = interchange.to_pandapower(solution, **settings).write(out)

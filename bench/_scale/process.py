@@ -159,6 +159,14 @@ def write_json(path: Path, record: dict) -> None:
     os.replace(beside, path)
 
 
+def print_record(record: dict) -> None:
+    """Keys and values below one another, to stdout, without the versions."""
+    shown = {key: value for key, value in record.items() if key != "versions"}
+    width = max(map(len, shown), default=0)
+    for key, value in shown.items():
+        print(f"{key:<{width}}  {value}")
+
+
 def tell(text: str) -> None:
     """A line of progress, to stderr."""
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)

@@ -13,6 +13,7 @@ from macjax.plots.canvas import (
     thousands,
     two_axes,
 )
+from macjax.plots.given import numbered
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 LINES = ("-", "--", "-.", ":")
@@ -75,25 +76,18 @@ def exchange_figure(runs, axes=None):
 
 def _by_label(runs) -> dict:
     """Runs by their labels, repeated ones numbered."""
-    many = isinstance(runs, Mapping | list | tuple)
-    given = runs if many else [runs]
-    wrong = [r for r in (given.values() if isinstance(given, Mapping) else given)
-             if not hasattr(r, "history") or not hasattr(r, "label")]  # fmt: skip
-    if wrong:
-        raise SettingsError(
-            "exchange_figure takes results of macjax.exchange, not "
-            f"{type(wrong[0]).__name__}"
-        )
-    if isinstance(given, Mapping):
-        return dict(given)
-    shown = {}
-    for run in given:
-        name, count = run.label, 1
-        while name in shown:
-            count += 1
-            name = f"{run.label} {count}"
-        shown[name] = run
-    return shown
+    if isinstance(runs, Mapping):
+        given = list(runs.items())
+    else:
+        several = runs if isinstance(runs, list | tuple) else [runs]
+        given = [(getattr(run, "label", None), run) for run in several]
+    for _, run in given:
+        if not hasattr(run, "history") or not hasattr(run, "label"):
+            raise SettingsError(
+                "exchange_figure takes results of macjax.exchange, not "
+                f"{type(run).__name__}"
+            )
+    return numbered(given)
 
 
 def _draw_gains(equilibrium, ax) -> None:

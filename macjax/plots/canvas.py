@@ -14,8 +14,7 @@ import pandas as pd
 
 from macjax._errors import FIRST_IDS, MacjaxError, SettingsError, SolutionError
 
-# Okabe and Ito's colours, told apart with any colour vision; with the line style or
-# hatch they also differ in grey.
+# Colour, line style and hatch of each method.
 STYLES = {
     "mac": ("#0072B2", "-", ""),
     "unmanaged": ("#D55E00", "--", "///"),

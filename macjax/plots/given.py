@@ -55,15 +55,25 @@ def by_label(solutions, taker: str = "a figure") -> dict:
     Arguments:
         solutions, taker: of `listed`.
     """
-    shown = {}
-    for label, solution in listed(solutions, taker):
+    shown = numbered(listed(solutions, taker))
+    if not shown:
+        raise _wrong(taker, "none")
+    return shown
+
+
+def numbered(labelled: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    """Things by their labels, a label that comes again with a number behind it.
+
+    Arguments:
+        labelled: pairs of label and thing.
+    """
+    shown: dict[Any, Any] = {}
+    for label, thing in labelled:
         name, count = label, 1
         while name in shown:
             count += 1
             name = f"{label} {count}"
-        shown[name] = solution
-    if not shown:
-        raise _wrong(taker, "none")
+        shown[name] = thing
     return shown
 
 

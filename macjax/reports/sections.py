@@ -1,7 +1,6 @@
 """The sections of a report: what each says, in tables, figures and words."""
 
 import re
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from macjax.reports.html import (
     short,
     table_html,
 )
-from macjax.studies.planner_report import ROWS, interval_texts
+from macjax.studies.planner_report import ROWS, cell, interval_texts
 
 SHOWN_FEEDERS, MOST_ROWS = 20, 500
 NO_PLAN = "No solution has a schedule, so there is nothing to draw."
@@ -55,13 +54,6 @@ def sections(facts: Facts) -> list[Section]:
         ("rests", "What it rests on", _rests_on),
     )
     return [Section(key, title, write(facts)) for key, title, write in made]
-
-
-def cell(value, shown: Callable) -> str:
-    """A value as text; a dash where there is none."""
-    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
-        return "-"
-    return shown(value)
 
 
 def _drawn(found, otherwise: str) -> str:

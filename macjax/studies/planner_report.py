@@ -137,11 +137,11 @@ def _methods(methods: pd.DataFrame, currency: str) -> str:
     }
     for row in methods.to_dict("records"):
         label = LABELS.get(row["method"], row["method"])
-        table[label] = [_cell(row[column], shown) for column, _, shown in ROWS]
+        table[label] = [cell(row[column], shown) for column, _, shown in ROWS]
     return markdown(pd.DataFrame(table))
 
 
-def _cell(value, shown: Callable) -> str:
+def cell(value, shown: Callable) -> str:
     """A value as text; a dash where there is none."""
     if value is None or value is pd.NA or (isinstance(value, float) and value != value):
         return "-"
@@ -159,7 +159,7 @@ def _intervals(frame: pd.DataFrame) -> str:
     shown = frame[["quantity", *money]].copy()
     for column in money:
         shown[column] = interval_texts(frame, column)
-    share = [_cell(v, "{:.2f}".format) for v in frame["percent_of_unmanaged"]]
+    share = [cell(v, "{:.2f}".format) for v in frame["percent_of_unmanaged"]]
     shown = shown.assign(share=share)
     shown.columns = ["", f"at least [{unit}]", f"found [{unit}]", f"at most [{unit}]",
                      "found, of unmanaged [%]"]  # fmt: skip
@@ -184,7 +184,7 @@ def interval_texts(frame: pd.DataFrame, column: str) -> list[str]:
     outwards = {"at_least": -1, "at_most": 1}.get(column, 0)
     pairs = zip(frame[column].tolist(), frame["found"].tolist(), strict=True)
     return [
-        _cell(v, functools.partial(amount, toward=outwards if v != at else 0))
+        cell(v, functools.partial(amount, toward=outwards if v != at else 0))
         for v, at in pairs
     ]
 
@@ -213,8 +213,8 @@ def _spread(frame: pd.DataFrame) -> str:
     )
     for level in levels:
         values = frame[level] * factor
-        shown[level] = [_cell(float(v), WHOLE) for v in values]
-    top = [_cell(float(v), "{:.0%}".format) for v in frame["top_tenth"]]
+        shown[level] = [cell(float(v), WHOLE) for v in values]
+    top = [cell(float(v), "{:.0%}".format) for v in frame["top_tenth"]]
     return markdown(shown.assign(**{"share of the top tenth": top}))
 
 
@@ -235,7 +235,7 @@ def _places(frame: pd.DataFrame) -> str:
     )
     for column, name in columns.items():
         shown[name] = [f"{v / 1e3:,.1f}" for v in frame[column]]
-    share = [_cell(float(v), "{:.1%}".format) for v in frame["relief_share"]]
+    share = [cell(float(v), "{:.1%}".format) for v in frame["relief_share"]]
     shown = shown.assign(**{"share of the relief": share})
     shown["left in worst slots [kW]"] = [f"{v:,.0f}" for v in frame["left_kw"]]
     return markdown(shown) + (
@@ -331,6 +331,6 @@ def study_summary(tables: Mapping[str, pd.DataFrame], currency: str) -> str:
     methods = tables["methods"]
     shown = {"": [name.format(currency) for _, name, _ in ROWS]}
     for row in methods.to_dict("records"):
-        shown[row["method"]] = [_cell(row[column], text) for column, _, text in ROWS]
+        shown[row["method"]] = [cell(row[column], text) for column, _, text in ROWS]
     table = pd.DataFrame(shown).set_index("").rename_axis(None).to_string()
     return f"{table}\n\n{headline(tables['intervals'], currency).replace('**', '')}"
